@@ -1,0 +1,84 @@
+# habitue: one command each. `make help` lists them.
+# Every target sets up what it needs in .venv, from the exact, hash-checked versions of the lock files.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUN_READY := $(VENV)/.ready-run
+DEV_READY := $(VENV)/.ready-dev
+# Threads of the linear algebra library gain nothing on small matrices and cost much on a busy machine.
+export OPENBLAS_NUM_THREADS ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-slow check format notebooks docs bench wheel wheel-test lock clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+demo: $(RUN_READY) ## run the whole journey on CDNOW: demo/report.html, demo/scores.parquet, mlruns/
+	@$(BIN)/habitue demo
+
+test: $(DEV_READY) ## run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=
+
+test-fast: $(DEV_READY) ## run the tests that take no more than a few seconds each
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"
+
+test-slow: $(DEV_READY) ## run the long tests only
+	@$(BIN)/python -m pytest -m "slow or browser"
+
+check: $(DEV_READY) ## format, lint, types, import contracts, docstrings
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files --cached --others --exclude-standard 'src/*.py')
+
+format: $(DEV_READY) ## write code the way `make check` wants it
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+notebooks: $(DEV_READY) ## execute the notebooks, keeping their outputs
+	@$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=600 notebooks
+
+docs: $(DEV_READY) ## build the site into site/
+	@$(BIN)/zensical build --strict
+
+bench: $(DEV_READY) ## measure against peers, in one run
+	@$(BIN)/python -m benchmarks
+
+wheel: $(DEV_READY) ## build dist/habitue-*.whl
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > /dev/null
+	@ls dist/*.whl
+
+wheel-test: wheel ## test the built wheel in a fresh environment, with src/ out of the way
+	@tools/test-wheel "$(PYTHON)"
+
+lock: $(DEV_READY) ## resolve requirements.lock and requirements-dev.lock anew
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --group build --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --group build --group dev -c requirements.lock --universal \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet --upgrade \
+	  -o requirements-dev.lock
+
+clean: ## remove environments and everything that was made
+	@rm -rf $(VENV) .venv-wheel build dist site demo .coverage .hypothesis .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_READY): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing exact, hash-checked versions (once; a minute or two)"
+	@$(PIP) install --no-build-isolation --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV_READY): requirements-dev.lock $(RUN_READY)
+	@echo "Installing the tools for tests and checks (once)"
+	@$(PIP) install --no-build-isolation --require-hashes --requirement requirements-dev.lock
+	@touch $@

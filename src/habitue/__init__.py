@@ -1,0 +1,95 @@
+"""Churn and customer lifetime value: who is about to leave, what they are worth, why, and whom to treat with what.
+
+The folders tell the journey; each package imports only packages to the left of it::
+
+    errors < vocabulary < numerics < records < features < (snapshots | models) < evaluation < decisions
+           < scorecard < (report | tracking) < pipelines < cli
+
+    records      what happened: a log of transactions and more, checked at the door
+    features     what was known at a cutoff: SQL aggregates, one row a customer
+    snapshots    the customer base at a cutoff: X, and y where the future is known
+    numerics     formulas: arrays in, arrays out
+    models       estimators with the scikit-learn contract
+    evaluation   how good, and when: scores per customer, backtests
+    decisions    what to do: reasons in words
+    report       told: one HTML page
+    tracking     remembered: MLflow
+    pipelines    the verbs behind the command line
+
+Names are loaded when first used: ``import habitue`` pulls in neither mlflow nor lightgbm nor matplotlib.
+
+Examples
+--------
+>>> import habitue as hb
+>>> log = hb.datasets.cdnow(sample=True)
+>>> snapshot = hb.take_snapshot(log, hb.Window("1997-09-30", horizon=273))
+>>> model = hb.BGNBD().fit(snapshot.X)
+>>> round(model.params_.r, 3), round(model.params_.alpha / 7, 2)
+(0.243, 4.41)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from habitue.evaluation import Backtest, backtest
+    from habitue.models import (
+        BGNBD,
+        BoostedChurnClassifier,
+        BoostedValueRegressor,
+        BTYDChurnClassifier,
+        BTYDValueRegressor,
+        GammaGamma,
+    )
+    from habitue.records import CustomerLog, datasets, read_log
+    from habitue.snapshots import Snapshot, Window, take_snapshot
+
+_HOMES = {
+    "BGNBD": "habitue.models",
+    "BTYDChurnClassifier": "habitue.models",
+    "BTYDValueRegressor": "habitue.models",
+    "Backtest": "habitue.evaluation",
+    "BoostedChurnClassifier": "habitue.models",
+    "BoostedValueRegressor": "habitue.models",
+    "CustomerLog": "habitue.records",
+    "GammaGamma": "habitue.models",
+    "Snapshot": "habitue.snapshots",
+    "Window": "habitue.snapshots",
+    "backtest": "habitue.evaluation",
+    "datasets": "habitue.records",
+    "read_log": "habitue.records",
+    "take_snapshot": "habitue.snapshots",
+}
+
+__all__ = [
+    "BGNBD",
+    "BTYDChurnClassifier",
+    "BTYDValueRegressor",
+    "Backtest",
+    "BoostedChurnClassifier",
+    "BoostedValueRegressor",
+    "CustomerLog",
+    "GammaGamma",
+    "Snapshot",
+    "Window",
+    "backtest",
+    "datasets",
+    "read_log",
+    "take_snapshot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'habitue' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,324 @@
+"""Rolling-origin backtests: what would each model have said at past cutoffs, and how right was it?
+
+Every score is computed from one tidy frame of predictions and outcomes. It is deliberately no cross-validation:
+models are always tested on days after all that they learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from habitue.errors import DataError, SettingsError
+from habitue.evaluation.bootstrap import Difference, compare, evaluate
+from habitue.evaluation.rivals import (
+    BASELINE_COLUMNS,
+    BASELINES,
+    TARGETS,
+    fit_before,
+    named_models,
+    needs_outcomes,
+    predict_target,
+    targets_of,
+)
+from habitue.evaluation.scores import SCORES
+from habitue.features import LITERATURE
+from habitue.records import CustomerLog
+from habitue.snapshots import Snapshot, Window, stack, take_snapshot, training_cutoffs
+
+__all__ = ["Backtest", "backtest"]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What models said at cutoffs, and what came to be.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Tidy: cutoff, customer_id, target ("churned", "spend" or "n_purchases"), model, prediction, outcome.
+    horizon : int
+        Days ahead.
+    models : Mapping[(date, str, str), estimator]
+        The fitted models by cutoff, target and name.
+    trained_until : Mapping[date, date]
+        For each cutoff the last day of what was learned from, outcomes included: never after the cutoff.
+    """
+
+    frame: pd.DataFrame
+    horizon: int
+    models: Mapping[tuple[date, str, str], BaseEstimator] = field(repr=False)
+    trained_until: Mapping[date, date]
+
+    def scores(
+        self, *, confidence: float = 0.95, n_replicates: int = 200, random_state: int = 0
+    ) -> pd.DataFrame:
+        """Score every model, baselines included.
+
+        Parameters
+        ----------
+        confidence : float
+            Of the bootstrap intervals, in (0, 1); customers are drawn, with all their cutoffs.
+        n_replicates : int
+            Draws.
+        random_state : int
+            Seed.
+
+        Returns
+        -------
+        DataFrame
+            target, model, score, value, lower, upper: per-customer scores first, then averaged.
+        """
+        parts: list[pd.DataFrame] = []
+        for (target, model), rows in self.frame.groupby(["target", "model"], sort=False, observed=True):
+            table = evaluate(
+                rows["outcome"].to_numpy(),
+                rows["prediction"].to_numpy(),
+                SCORES[str(target)],
+                groups=rows["customer_id"].to_numpy() if self.frame["cutoff"].nunique() > 1 else None,
+                confidence=confidence,
+                n_replicates=n_replicates,
+                random_state=random_state,
+            )
+            parts.append(table.assign(target=target, model=model))
+        columns = ["target", "model", "score", "value", "lower", "upper"]
+        return pd.concat(parts, ignore_index=True)[columns]
+
+    def compare(
+        self,
+        first: str,
+        second: str,
+        score: str,
+        *,
+        target: str,
+        confidence: float = 0.95,
+        n_replicates: int = 400,
+        random_state: int = 0,
+    ) -> Difference:
+        """Say by how much one model's score exceeds another's, on the same customers.
+
+        Parameters
+        ----------
+        first, second : str
+            Names of models.
+        score : str
+            Name of a score of the target.
+        target : str
+            "churned", "spend" or "n_purchases".
+        confidence : float
+            Of the interval, in (0, 1).
+        n_replicates : int
+            Draws.
+        random_state : int
+            Seed.
+
+        Returns
+        -------
+        Difference
+            value, lower, upper: first less second, with a paired bootstrap interval.
+
+        Raises
+        ------
+        SettingsError
+            Where there is no such target, model or score.
+        """
+        one, other = (self.of(target, name) for name in (first, second))
+        known = {one.name: one for one in SCORES[target]}
+        if score not in known:
+            raise SettingsError(f"There is no score {score!r} for {target}; known are {', '.join(known)}.")
+        several = self.frame["cutoff"].nunique() > 1
+        return compare(
+            one["outcome"].to_numpy(),
+            one["prediction"].to_numpy(),
+            other["prediction"].to_numpy(),
+            known[score],
+            groups=one["customer_id"].to_numpy() if several else None,
+            confidence=confidence,
+            n_replicates=n_replicates,
+            random_state=random_state,
+        )
+
+    def of(self, target: str, model: str) -> pd.DataFrame:
+        """Return one model's rows.
+
+        Raises
+        ------
+        SettingsError
+            Where there is no such target or model.
+        """
+        targets = self.frame["target"].unique()
+        if target not in targets:
+            raise SettingsError(f"There is no target {target!r}; there are {', '.join(targets)}.")
+        rows = self.frame[(self.frame["target"] == target) & (self.frame["model"] == model)]
+        if rows.empty:
+            there = self.frame.loc[self.frame["target"] == target, "model"].unique()
+            raise SettingsError(f"There is no model {model!r} for {target}; there are {', '.join(there)}.")
+        return rows
+
+
+def backtest(
+    log: CustomerLog,
+    models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator],
+    *,
+    cutoffs: Sequence[date | str],
+    horizon: int,
+    n_training: int = 4,
+    step: int | None = None,
+    features: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Ask models at past cutoffs what would happen within the horizon, and compare with what did.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    models : mapping from name, or sequence, of unfitted estimators
+        Churn classifiers, value regressors, or purchase models such as `BGNBD`. A parameter ``horizon`` is set
+        to the backtest's.
+    cutoffs : sequence of date or str
+        When to ask; the horizon after each must lie inside the log.
+    horizon : int
+        Days ahead.
+    n_training : int
+        Earlier snapshots that models with outcomes learn from, at most.
+    step : int, optional
+        Days between those; half the horizon where None.
+    features : sequence of str, optional
+        Columns of X; all that the log allows where None.
+    progress : callable, optional
+        Called with one line before each step of work.
+
+    Returns
+    -------
+    Backtest
+        With the baselines of each target, always; but for those that learn from outcomes where the log is too
+        short to have any before one of the cutoffs.
+
+    Raises
+    ------
+    DataError
+        Where a cutoff has no known future, or no known past for a model that needs one.
+    SettingsError
+        Where something is no model, or a cutoff is no day or there twice.
+
+    Notes
+    -----
+    Training windows have the backtest's horizon and end on or before the cutoff. Where `features` are chosen,
+    models see these and the literature's four; baselines see what they need.
+
+    Examples
+    --------
+    >>> import habitue as hb
+    >>> log = hb.datasets.cdnow(sample=True)
+    >>> tested = backtest(log, [hb.BGNBD()], cutoffs=["1998-03-31"], horizon=91)
+    >>> sorted(tested.frame["model"].unique())
+    ['BGNBD', 'hiatus heuristic', 'last-period repeat', 'the mean', 'x/T*t', 'zero']
+    """
+    named = named_models(models)
+    windows = _windows(cutoffs, horizon)
+    _refuse_unknown_futures(log, windows)
+    training = [_training(log, window, named, n_training, step) for window in windows]
+    rivals = [rival for rival in _rivals(named) if all(training) or not needs_outcomes(rival.model)]
+    columns = None if features is None else [*features, *BASELINE_COLUMNS]
+    tell = progress or (lambda _: None)
+    frames: list[pd.DataFrame] = []
+    fitted: dict[tuple[date, str, str], BaseEstimator] = {}
+    trained: dict[date, date] = {}
+    for window, earlier in zip(windows, training, strict=True):
+        tell(f"{window.cutoff}: snapshots")
+        now = take_snapshot(log, window, columns)
+        past = stack([take_snapshot(log, one, columns) for one in earlier]) if earlier else None
+        trained[window.cutoff] = window.cutoff if past is None else past.window.end
+        for rival in rivals:
+            tell(f"{window.cutoff}: {rival.name} ({rival.target})")
+            seen = _seen_by(rival, now, features)
+            learned = None if past is None else _seen_by(rival, past, features)
+            ready = fit_before(rival.model, rival.target, seen, learned, horizon)
+            fitted[window.cutoff, rival.target, rival.name] = ready
+            frames.append(_tidy(now, rival, predict_target(ready, rival.target, seen.X, horizon)))
+    frame = pd.concat(frames, ignore_index=True)
+    return Backtest(frame, horizon, MappingProxyType(fitted), MappingProxyType(trained))
+
+
+class _Rival(NamedTuple):
+    """One model asked for one column of y."""
+
+    target: str
+    name: str
+    model: BaseEstimator
+    is_baseline: bool
+
+
+def _rivals(named: Mapping[str, BaseEstimator]) -> list[_Rival]:
+    """Return models and the baselines of their targets, in the order of tables."""
+    rivals: list[_Rival] = []
+    for target in TARGETS:
+        asked = [_Rival(target, name, model, False) for name, model in named.items()]
+        asked = [rival for rival in asked if target in targets_of(rival.name, rival.model)]
+        baselines = BASELINES[target].items() if asked else ()
+        rivals += asked + [_Rival(target, name, model, True) for name, model in baselines]
+    return rivals
+
+
+def _seen_by(rival: _Rival, snapshot: Snapshot, features: Sequence[str] | None) -> Snapshot:
+    """Return the snapshot without the columns that only baselines were to see."""
+    if features is None or rival.is_baseline:
+        return snapshot
+    chosen = list(dict.fromkeys([*(literature.name for literature in LITERATURE), *features]))
+    return replace(snapshot, X=snapshot.X[chosen])
+
+
+def _windows(cutoffs: Sequence[date | str], horizon: int) -> list[Window]:
+    if isinstance(cutoffs, str) or not cutoffs:
+        raise SettingsError(f"cutoffs must be a list of at least one day; got {cutoffs!r}.")
+    windows = [Window(cutoff, horizon) for cutoff in cutoffs]
+    if len(set(windows)) < len(windows):
+        raise SettingsError(f"Each cutoff may be there once; got {', '.join(map(str, cutoffs))}.")
+    return windows
+
+
+def _training(
+    log: CustomerLog, window: Window, named: Mapping[str, BaseEstimator], n_training: int, step: int | None
+) -> list[Window]:
+    """Windows to learn from; none where the log is too short for any and only baselines would need them."""
+    if n_training < 1 or (step is not None and step < 1):
+        raise SettingsError(f"n_training and step must be 1 or more; got {n_training} and {step}.")
+    try:
+        cutoffs = training_cutoffs(log, window, n_cutoffs=n_training, step=step)
+    except DataError:
+        if any(needs_outcomes(model) for model in named.values()):
+            raise
+        return []
+    return [Window(cutoff, window.horizon) for cutoff in cutoffs]
+
+
+def _tidy(now: Snapshot, rival: _Rival, prediction: object) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cutoff": now.window.cutoff,
+            "customer_id": now.X.index,
+            "target": rival.target,
+            "model": rival.name,
+            "prediction": prediction,
+            "outcome": now.outcomes[rival.target].to_numpy(dtype="float64"),
+        }
+    )
+
+
+def _refuse_unknown_futures(log: CustomerLog, windows: Sequence[Window]) -> None:
+    for window in windows:
+        if window.end > log.observed_until:
+            latest = log.observed_until - timedelta(days=window.horizon)
+            raise DataError(
+                f"What happens in {window} is not known: the log ends on {log.observed_until}. "
+                f"With a horizon of {window.horizon} days the latest cutoff that can be tested is {latest}."
+            )

@@ -1,0 +1,264 @@
+"""How well an ordering of customers agrees with what happened: weighted rank statistics.
+
+Every function takes outcome (n,), prediction (n,) and weights (B, n) and returns (B,) values: it sorts once
+and sums along the order for all rows of weights together. A weight of two is two customers. Ties are never
+broken by the order of the rows: a value is its expectation over random orders within ties. Where a value is
+not defined it is nan.
+
+Input is trusted here; ``scores`` checks it. Nothing here measures the size of an error, only order and sums
+along it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "FloatArray",
+    "auc",
+    "average_precision",
+    "cumulative_sums",
+    "decile_mape",
+    "lift_top_decile",
+    "normalised_gini",
+    "ratio",
+    "spearman",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+_N_DECILES: Final = 10
+_ROUNDING: Final = 1e-12  # of the sum of absolute outcomes: below it a sum counts as zero
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray, *, otherwise: float = np.nan) -> FloatArray:
+    """Divide, giving `otherwise` where the denominator is zero.
+
+    Examples
+    --------
+    >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0]))
+    array([0.5, nan])
+    """
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), otherwise)
+    return np.divide(numerator, denominator, out=result, where=denominator != 0.0)
+
+
+class _Ties(NamedTuple):
+    """Ascending order of a key and where each run of equal keys starts; None: nothing to do."""
+
+    order: npt.NDArray[np.intp] | None
+    starts: npt.NDArray[np.intp] | None
+
+    def sums(self, columns: FloatArray) -> FloatArray:
+        """Sum (B, n) columns within runs of equal keys, lowest key first: (B, runs)."""
+        ordered = columns if self.order is None else np.take(columns, self.order, axis=1)
+        return ordered if self.starts is None else np.add.reduceat(ordered, self.starts, axis=1)
+
+
+def _ties(key: FloatArray) -> _Ties:
+    # Bootstrap comes in chunks with customers sorted beforehand: then nothing is sorted or gathered again.
+    steps = np.diff(key)
+    order = None if (steps >= 0.0).all() else np.argsort(key, kind="stable")
+    if order is not None:
+        steps = np.diff(key[order])
+    starts = np.flatnonzero(np.r_[True, steps > 0.0])
+    return _Ties(order, None if starts.size == key.size else starts)
+
+
+def _centred_ranks(mass: FloatArray) -> FloatArray:
+    """Return the mid-ranks of runs holding `mass` customers each, minus their mean: (B, runs)."""
+    ranks = np.cumsum(mass, axis=1)
+    half = ranks[:, -1:] / 2.0
+    ranks -= mass / 2.0
+    ranks -= half
+    return ranks
+
+
+def _rank_covariance(values: FloatArray, key: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum weight * value * (rank by key - mean rank) over customers: (B,). `values` is (n,) or (B, n)."""
+    ties = _ties(key)
+    ranks = _centred_ranks(ties.sums(weights))
+    return np.einsum("bg,bg->b", ranks, ties.sums(weights * values))
+
+
+def auc(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return how often one with outcome 1 is ranked above one with outcome 0; a tie is half.
+
+    Notes
+    -----
+    The Mann-Whitney statistic over the number of pairs, from the covariance of outcome and mid-rank:
+    1/2 + sum w y (rank - mean rank) / (W1 W0). nan with one class only.
+
+    Examples
+    --------
+    >>> auc(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.5, 0.5]), np.ones((1, 3)))
+    array([0.75])
+    """
+    positive = weights @ outcome
+    pairs = positive * (weights @ (1.0 - outcome))
+    return 0.5 + ratio(_rank_covariance(outcome, prediction, weights), pairs)
+
+
+def average_precision(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the share of ones among those ranked at the top, averaged on the way down the list.
+
+    Notes
+    -----
+    sum over thresholds of (recall_k - recall_(k-1)) precision_k, without interpolation; everybody tied at a
+    threshold is taken together, as in scikit-learn. nan without a one.
+
+    Examples
+    --------
+    >>> average_precision(np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.5, 0.1]), np.ones((1, 3))).round(4)
+    array([0.8333])
+    """
+    ties = _ties(prediction)
+    hits = ties.sums(weights * outcome)[:, ::-1]
+    reached = np.cumsum(ties.sums(weights)[:, ::-1], axis=1)
+    precision = ratio(np.cumsum(hits, axis=1), reached, otherwise=0.0)
+    return ratio(np.einsum("bg,bg->b", hits, precision), hits.sum(axis=1))
+
+
+def spearman(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the correlation of the ranks of outcome and prediction; nan if one is constant.
+
+    Examples
+    --------
+    >>> spearman(np.array([1.0, 2.0, 9.0]), np.array([0.1, 0.5, 0.9]), np.ones((1, 3)))
+    array([1.])
+    """
+    ranks, spread_of_outcome = _ranks(outcome, weights)
+    ties = _ties(prediction)
+    mass = ties.sums(weights)
+    by_prediction = _centred_ranks(mass)
+    ranks *= weights
+    covariance = np.einsum("bg,bg->b", by_prediction, ties.sums(ranks))
+    spread = np.einsum("bg,bg,bg->b", by_prediction, by_prediction, mass)
+    return ratio(covariance, np.sqrt(spread * spread_of_outcome))
+
+
+def _ranks(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return everybody's centred mid-rank (B, n) and the weighted sum of its square (B,)."""
+    mass = _ties(values).sums(weights)
+    ranks = _centred_ranks(mass)
+    spread = np.einsum("bg,bg,bg->b", ranks, ranks, mass)
+    run_of = np.unique(values, return_inverse=True)[1]
+    return np.take(ranks, run_of, axis=1), spread
+
+
+def normalised_gini(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the gain of this ranking over a random one, as a share of the gain of the perfect ranking.
+
+    Notes
+    -----
+    The Gini coefficient of the outcome ordered by prediction over that of the outcome ordered by itself. Both
+    are 2 cov(outcome, rank) / (W total), so that the total cancels and what is computed is cov(outcome, rank
+    by prediction) / cov(outcome, rank by outcome). Negative outcomes (net returns) and a total of zero or
+    less therefore need no special treatment: the value stays in [-1, 1]. For outcomes of 0 and 1 it is 2 AUC
+    - 1. nan if the outcome is constant; 0 if the prediction is.
+
+    References
+    ----------
+    Lerman and Yitzhaki (1984), A note on the calculation and interpretation of the Gini index, Economics
+    Letters 15.
+
+    Examples
+    --------
+    >>> normalised_gini(np.array([0.0, 10.0, 30.0]), np.array([1.0, 3.0, 2.0]), np.ones((1, 3))).round(4)
+    array([0.3333])
+    """
+    achieved = _rank_covariance(outcome, prediction, weights)
+    return ratio(achieved, _rank_covariance(outcome, outcome, weights))
+
+
+def cumulative_sums(
+    key: FloatArray, weights: FloatArray, shares: FloatArray, *values: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Sum values over the given share of customers with the lowest key, ties by expectation.
+
+    Parameters
+    ----------
+    key : array of shape (n,)
+        What customers are ordered by.
+    weights : array of shape (B, n)
+        How many customers each stands for.
+    shares : array of shape (k,)
+        Shares of all customers, in [0, 1].
+    *values : array of shape (n,)
+        What to sum.
+
+    Returns
+    -------
+    tuple of arrays of shape (B, k)
+        One per array of values.
+
+    Notes
+    -----
+    Linear within a run of equal keys, and within the one customer at the edge: that is the expectation over
+    random orders.
+
+    Examples
+    --------
+    >>> key, money = np.array([1.0, 2.0, 2.0]), np.array([5.0, 0.0, 2.0])
+    >>> cumulative_sums(key, np.ones((1, 3)), np.array([0.5, 1.0]), money)
+    (array([[5.5, 7. ]]),)
+    """
+    ties = _ties(key)
+    mass = _cumulate(ties.sums(weights))
+    at = mass[:, -1:] * shares
+    return tuple(_interpolate(at, mass, _cumulate(ties.sums(weights * value))) for value in values)
+
+
+def _cumulate(runs: FloatArray) -> FloatArray:
+    sums = np.zeros((runs.shape[0], runs.shape[1] + 1))
+    np.cumsum(runs, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def _interpolate(at: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    return np.stack([np.interp(*row) for row in zip(at, x, y, strict=True)])
+
+
+def lift_top_decile(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the share of ones among the tenth with the highest predictions over their share among all.
+
+    Notes
+    -----
+    The tenth is exactly n / 10 customers: the customer at its edge counts in part, ties at the edge by
+    expectation. nan without a one.
+
+    Examples
+    --------
+    >>> lift_top_decile(np.r_[1.0, np.zeros(9)], np.linspace(1, 0, 10), np.ones((1, 10))).round(4)
+    array([10.])
+    """
+    below_edge, total = cumulative_sums(prediction, weights, np.array([0.9, 1.0]), outcome)[0].T
+    return ratio(total - below_edge, 0.1 * total)
+
+
+def decile_mape(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return how far mean prediction and mean outcome differ in tenths ranked by prediction.
+
+    Notes
+    -----
+    mean over deciles of |mean prediction - mean outcome| / |mean outcome|. Each decile is exactly n / 10
+    customers, the one at an edge counting in part, ties at an edge by expectation. A decile whose outcomes
+    sum to zero has no relative error and is left out of the mean; nan if that is all of them.
+
+    Examples
+    --------
+    >>> outcome = np.arange(1.0, 21.0)
+    >>> decile_mape(outcome, 1.1 * outcome, np.ones((1, 20))).round(4)
+    array([0.1])
+    """
+    shares = np.linspace(0.0, 1.0, _N_DECILES + 1)
+    predicted, actual = (
+        np.diff(sums, axis=1) for sums in cumulative_sums(prediction, weights, shares, prediction, outcome)
+    )
+    size = np.abs(actual)
+    size[size <= _ROUNDING * (weights @ np.abs(outcome))[:, np.newaxis]] = 0.0
+    errors = ratio(np.abs(predicted - actual), size, otherwise=0.0)
+    return ratio(errors.sum(axis=1), (size > 0.0).sum(axis=1, dtype=np.float64))

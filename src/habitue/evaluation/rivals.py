@@ -1,0 +1,234 @@
+"""The honest baselines that stand in every table, and how any model is trained without seeing its own test.
+
+A model that needs outcomes learns from earlier snapshots whose label windows end on or before the cutoff; one
+that needs none (scikit-learn's tag ``target_tags.required`` is False) learns from what is known at the cutoff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.utils import get_tags
+
+from habitue.errors import DataError, SettingsError
+from habitue.models import (
+    BaseRateClassifier,
+    HiatusClassifier,
+    LastPeriodRepeatClassifier,
+    LastPeriodRepeatRegressor,
+    MeanRegressor,
+    RateClassifier,
+    RateRegressor,
+    ZeroRegressor,
+)
+from habitue.snapshots import Snapshot
+
+__all__ = [
+    "BASELINES",
+    "BASELINE_COLUMNS",
+    "TARGETS",
+    "fit_before",
+    "named_models",
+    "needs_outcomes",
+    "predict_target",
+    "targets_of",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+TARGETS = ("churned", "spend", "n_purchases")
+"""What may be predicted, as columns of y."""
+
+_VALUE: Mapping[str, BaseEstimator] = MappingProxyType(
+    {
+        "last-period repeat": LastPeriodRepeatRegressor(),
+        "x/T*t": RateRegressor(horizon=1),
+        "the mean": MeanRegressor(),
+        "zero": ZeroRegressor(),
+    }
+)
+BASELINES: Mapping[str, Mapping[str, BaseEstimator]] = MappingProxyType(
+    {
+        "churned": MappingProxyType(
+            {
+                "hiatus heuristic": HiatusClassifier(),
+                "last-period repeat": LastPeriodRepeatClassifier(),
+                "x/T*t": RateClassifier(horizon=1),
+                "the mean": BaseRateClassifier(),
+            }
+        ),
+        "spend": _VALUE,
+        "n_purchases": _VALUE,
+    }
+)
+"""What every model has to beat, by target; horizons are set when they are used."""
+
+BASELINE_COLUMNS = ("inactivity", "n_purchases_last_period", "spend_last_period")
+"""Columns that baselines read besides the literature's four."""
+
+
+def named_models(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) -> dict[str, BaseEstimator]:
+    """Return models by name; those without one are named after their class.
+
+    Parameters
+    ----------
+    models : mapping or sequence of estimators
+
+    Raises
+    ------
+    SettingsError
+        Where there is none, two of a sequence are of one class (give a mapping then), one is no model, or one
+        has the name of a baseline.
+
+    Examples
+    --------
+    >>> from habitue.models import BGNBD
+    >>> list(named_models([BGNBD()]))
+    ['BGNBD']
+    """
+    named = _as_mapping(models)
+    if not named:
+        raise SettingsError("There is no model to test: name at least one; baselines are added to it.")
+    targets = {target for name, model in named.items() for target in targets_of(name, model)}
+    if taken := sorted({name for target in targets for name in BASELINES[target]} & set(named)):
+        raise SettingsError(
+            f"{', '.join(taken)} is the name of a baseline, which is always tested: choose another name."
+        )
+    return named
+
+
+def _as_mapping(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) -> dict[str, BaseEstimator]:
+    if isinstance(models, Mapping):
+        return dict(models)
+    if not isinstance(models, Sequence) or isinstance(models, str):
+        raise SettingsError(f"Models come as a list, or a mapping from name to model; got {models!r}.")
+    named = {type(model).__name__: model for model in models}
+    if len(named) < len(models):
+        raise SettingsError("Two models are of one class: give them as a mapping from name to model.")
+    return named
+
+
+def targets_of(name: str, model: BaseEstimator) -> tuple[str, ...]:
+    """Return the columns of y that a model predicts.
+
+    Raises
+    ------
+    SettingsError
+        Where it is neither a classifier nor a regressor nor a purchase model.
+    """
+    if isinstance(model, type) or not hasattr(model, "fit"):
+        raise SettingsError(f"{name} is {model!r}, not a model: give an estimator, made but not fitted.")
+    if is_classifier(model):
+        return ("churned",)
+    if is_regressor(model):
+        return ("spend",)
+    if hasattr(model, "expected_purchases") and hasattr(model, "p_no_purchase"):
+        return ("n_purchases", "churned")
+    raise SettingsError(
+        f"{name} ({type(model).__name__}) cannot be tested: it must be a classifier (churn), a regressor (spend) "
+        "or a purchase model with expected_purchases and p_no_purchase."
+    )
+
+
+def fit_before(
+    model: BaseEstimator, target: str, now: Snapshot, past: Snapshot | None, horizon: int
+) -> BaseEstimator:
+    """Fit a fresh copy of a model with what was known at the cutoff.
+
+    Parameters
+    ----------
+    model : estimator
+        Left as it is.
+    target : str
+        The column of y that it predicts.
+    now : Snapshot
+        At the cutoff; only its X is read.
+    past : Snapshot, optional
+        Earlier snapshots with known outcomes; needed by models that need outcomes.
+    horizon : int
+        Days; set where the model, or one inside it, has a parameter of that name.
+
+    Raises
+    ------
+    SettingsError
+        Where the model learns from outcomes and there is no past.
+    """
+    fresh: Any = clone(model)
+    horizons = [name for name in fresh.get_params() if name.rpartition("__")[2] == "horizon"]
+    fresh.set_params(**dict.fromkeys(horizons, horizon))
+    if not needs_outcomes(fresh):
+        return fresh.fit(_as_counts(now.X) if _counts(fresh, target) else now.X)
+    if past is None:
+        raise SettingsError(f"{type(model).__name__} learns from outcomes: earlier snapshots are needed.")
+    return fresh.fit(past.X, past.outcomes[target].to_numpy())
+
+
+def needs_outcomes(model: BaseEstimator) -> bool:
+    """Tell whether a model learns from known outcomes (scikit-learn's tag), and not from purchases alone.
+
+    Examples
+    --------
+    >>> needs_outcomes(MeanRegressor()), needs_outcomes(ZeroRegressor())
+    (True, False)
+    """
+    if is_classifier(model) or is_regressor(model):
+        return bool(get_tags(model).target_tags.required)
+    return False
+
+
+def predict_target(model: BaseEstimator, target: str, X: pd.DataFrame, horizon: int) -> FloatArray:
+    """Return a fitted model's prediction of one column of y.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    target : str
+        One of `TARGETS`.
+    X : DataFrame
+        What is known.
+    horizon : int
+        Days, for purchase models.
+
+    Returns
+    -------
+    ndarray of shape (n_customers,)
+        P(churned), expected spend or expected purchases.
+
+    Raises
+    ------
+    DataError
+        Where a classifier does not tell two classes apart.
+    """
+    fitted: Any = model
+    if is_classifier(model):
+        return _p_churn(fitted, X)
+    if is_regressor(model):
+        return np.asarray(fitted.predict(_as_counts(X) if _counts(model, target) else X), dtype=np.float64)
+    answer = fitted.p_no_purchase if target == "churned" else fitted.expected_purchases
+    return np.asarray(answer(X, horizon=horizon), dtype=np.float64)
+
+
+def _p_churn(classifier: Any, X: pd.DataFrame) -> FloatArray:
+    chances = np.asarray(classifier.predict_proba(X), dtype=np.float64)
+    if chances.ndim != 2 or chances.shape[1] != 2:
+        raise DataError(
+            f"{type(classifier).__name__} must give the chances of two classes, stays and churns; it gave shape "
+            f"{chances.shape}. Where it learned from one class only, choose another cutoff or horizon."
+        )
+    return chances[:, 1]
+
+
+def _counts(model: BaseEstimator, target: str) -> bool:
+    return target == "n_purchases" and is_regressor(model)
+
+
+def _as_counts(X: pd.DataFrame) -> pd.DataFrame:
+    """Let value baselines count: each purchase is worth 1."""
+    return X.assign(monetary_value=1.0, spend_last_period=X["n_purchases_last_period"])

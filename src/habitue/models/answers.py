@@ -1,0 +1,136 @@
+"""What is registered and served: everything one model answers about a customer, in one table.
+
+An answer object bundles fitted models; it learns nothing itself. The same object stands behind a notebook, a
+batch, a served model and Spark.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from habitue.models.boosted_churn import BoostedChurnClassifier
+from habitue.models.boosted_value import BoostedValueRegressor
+from habitue.models.btyd_churn import BTYDChurnClassifier, PurchaseModel
+from habitue.models.btyd_value import BTYDValueRegressor
+from habitue.models.persistence import persistent
+from habitue.models.value_interval import ValueInterval
+
+__all__ = ["ChurnAnswers", "ValueAnswers"]
+
+_HISTORY = ("frequency", "recency", "T")
+_SPEND = (*_HISTORY, "monetary_value")
+
+
+@persistent
+class ChurnAnswers(BaseEstimator):
+    """Who is about to leave: p_alive and churn_probability.
+
+    Parameters
+    ----------
+    classifier : BoostedChurnClassifier or BTYDChurnClassifier
+        Fitted.
+    purchases : PurchaseModel
+        Fitted; gives p_alive.
+    horizon : int
+        Days ahead that the classifier was trained for.
+    """
+
+    def __init__(
+        self,
+        *,
+        classifier: BoostedChurnClassifier | BTYDChurnClassifier,
+        purchases: PurchaseModel,
+        horizon: int,
+    ) -> None:
+        self.classifier = classifier
+        self.purchases = purchases
+        self.horizon = horizon
+
+    @property
+    def input_columns_(self) -> list[str]:
+        """Columns of X that are needed."""
+        return _columns(self.classifier, _HISTORY)
+
+    def answer(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return p_alive and churn_probability, indexed like X."""
+        answers = {
+            "p_alive": np.asarray(self.purchases.p_alive(X)),
+            "churn_probability": self.classifier.predict_proba(X)[:, 1],
+        }
+        return pd.DataFrame(answers, index=X.index)
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return what each feature adds to the log-odds of churning."""
+        return self.classifier.contributions(X)
+
+    def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the values that reasons name: X, and inactivity where it is told by the others."""
+        return _with_inactivity(X)
+
+
+@persistent
+class ValueAnswers(BaseEstimator):
+    """What customers are worth: p_alive, expected_purchases, and clv with its interval.
+
+    Parameters
+    ----------
+    regressor : BoostedValueRegressor or BTYDValueRegressor
+        Fitted.
+    purchases : PurchaseModel
+        Fitted; gives p_alive and expected_purchases.
+    interval : ValueInterval
+        Fitted on customers that the regressor had not seen.
+    horizon : int
+        Days ahead that the regressor was trained for.
+    """
+
+    def __init__(
+        self,
+        *,
+        regressor: BoostedValueRegressor | BTYDValueRegressor,
+        purchases: PurchaseModel,
+        interval: ValueInterval,
+        horizon: int,
+    ) -> None:
+        self.regressor = regressor
+        self.purchases = purchases
+        self.interval = interval
+        self.horizon = horizon
+
+    @property
+    def input_columns_(self) -> list[str]:
+        """Columns of X that are needed."""
+        return _columns(self.regressor, _SPEND)
+
+    def answer(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return p_alive, expected_purchases, clv, clv_lower and clv_upper, indexed like X."""
+        clv = np.asarray(self.regressor.predict(X), dtype=np.float64)
+        lower, upper = self.interval.bounds(clv)
+        answers = {
+            "p_alive": np.asarray(self.purchases.p_alive(X)),
+            "expected_purchases": np.asarray(self.purchases.expected_purchases(X, horizon=self.horizon)),
+            "clv": clv,
+            "clv_lower": lower,
+            "clv_upper": upper,
+        }
+        return pd.DataFrame(answers, index=X.index)
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return what each feature adds to the log of expected spend."""
+        return self.regressor.contributions(X)
+
+    def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the values that reasons name: X, and inactivity where it is told by the others."""
+        return _with_inactivity(X)
+
+
+def _columns(model: BaseEstimator, needed: tuple[str, ...]) -> list[str]:
+    """Columns that the model was fitted on, and those that the probability models read."""
+    own = [str(name) for name in getattr(model, "feature_names_in_", needed)]
+    return list(dict.fromkeys([*needed, *own]))
+
+
+def _with_inactivity(X: pd.DataFrame) -> pd.DataFrame:
+    return X.assign(inactivity=X["T"] - X["recency"])

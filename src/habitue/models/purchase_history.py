@@ -1,0 +1,308 @@
+"""The columns of customers that a probability model reads: found, checked and counted.
+
+Every probability model of this package goes through this door, so that a customer who bought after the
+cutoff, a misspelt column or a missing value is answered with a sentence and never with a number. It
+deliberately computes no feature: frequency, recency and T come from a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from habitue.errors import DataError, SchemaError
+
+__all__ = [
+    "Answer",
+    "Columns",
+    "CustomerTable",
+    "Distinct",
+    "answer",
+    "check_frequency",
+    "check_times",
+    "distinct_rows",
+    "read_columns",
+    "read_weights",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+CustomerTable: TypeAlias = pd.DataFrame | npt.ArrayLike
+"""What an estimator accepts as X: a frame with named columns, or an array of exactly its columns."""
+
+Answer: TypeAlias = "pd.Series | FloatArray"
+"""What it gives back: a Series indexed like X where X is a frame, else an array."""
+
+
+class Columns(NamedTuple):
+    """Columns read from X.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Their names.
+    values : ndarray of shape (n_customers, n_columns)
+        Their values.
+    labels : pandas.Index or None
+        The customers' labels, None where X was an array.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+    labels: pd.Index | None
+
+    def refuse(self, bad: npt.NDArray[np.bool_], expected: str, *, advice: str) -> None:
+        """Raise with the first bad customer's numbers, if there is one.
+
+        Parameters
+        ----------
+        bad : ndarray of bool
+            One flag a customer.
+        expected : str
+            What was expected, e.g. ``"recency <= T"``.
+        advice : str
+            What to do, a sentence.
+
+        Raises
+        ------
+        DataError
+            If any flag is set.
+        """
+        if not bad.any():
+            return
+        row = int(np.argmax(bad))
+        label = row if self.labels is None else self.labels[row]
+        pairs = zip(self.names, self.values[row], strict=True)
+        numbers = ", ".join(f"{name}={value:g}" for name, value in pairs)
+        raise DataError(
+            f"expected {expected}; {int(bad.sum())} of {bad.size} customers have it otherwise, "
+            f"the first is {label!r} with {numbers}. {advice}"
+        )
+
+
+class Distinct(NamedTuple):
+    """Rows that differ, and how often each came.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_distinct, n_columns)
+        Sorted rows.
+    counts : ndarray of shape (n_distinct,)
+        Sum of the weights of the customers with that row.
+    which : ndarray of shape (n_customers,)
+        For each customer the position in ``rows``.
+    """
+
+    rows: FloatArray
+    counts: FloatArray
+    which: npt.NDArray[np.intp]
+
+
+def read_columns(X: CustomerTable, names: Sequence[str]) -> Columns:
+    """Return the named columns of X as numbers.
+
+    Parameters
+    ----------
+    X : DataFrame or array_like of shape (n_customers, len(names))
+        A frame with at least these columns, any others are passed over; or an array of exactly these, in
+        this order.
+    names : sequence of str
+        Columns wanted.
+
+    Returns
+    -------
+    Columns
+        Numbers, not yet checked for their meaning; missing values are NaN.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing, there twice or not numeric, or an array has another shape.
+    DataError
+        If there is no customer.
+
+    Examples
+    --------
+    >>> read_columns(pd.DataFrame({"T": [9], "city": ["Ulm"]}, index=["ann"]), ["T"]).values
+    array([[9.]])
+    """
+    if isinstance(X, pd.DataFrame):
+        values, index = _read_frame(X, names), X.index
+    else:
+        values, index = _read_array(X, names), None
+    if not len(values):
+        raise DataError(f"expected at least one customer with {', '.join(names)}; X has no rows")
+    return Columns(tuple(names), values, index)
+
+
+def _read_frame(X: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+    """Return columns of a frame, side by side."""
+    there = list(X.columns)
+    if missing := [name for name in names if name not in there]:
+        raise SchemaError(
+            f"expected the columns {', '.join(names)}; missing: {', '.join(missing)}; "
+            f"there are: {', '.join(map(str, there)) or 'none'}. Rename or add the missing ones"
+        )
+    if twice := [name for name in names if there.count(name) > 1]:
+        raise SchemaError(f"expected each column once; {', '.join(twice)} is there more than once. Drop one")
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(X[name].dtype):
+            raise SchemaError(
+                f"expected numbers in column {name}; its type is {X[name].dtype}. Convert it (days as float)"
+            )
+    return np.column_stack([X[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names])
+
+
+def _read_array(X: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
+    """Return an array of exactly the columns wanted."""
+    values = np.asarray(X)
+    if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind not in "iuf":
+        raise SchemaError(
+            f"expected a data frame or an array of numbers with the {len(names)} columns {', '.join(names)}, "
+            f"in this order; got an array of shape {values.shape} and type {values.dtype}"
+        )
+    return values.astype(np.float64)
+
+
+def check_frequency(columns: Columns) -> None:
+    """Refuse frequencies that count nothing.
+
+    Parameters
+    ----------
+    columns : Columns
+        Its first column is frequency.
+
+    Raises
+    ------
+    DataError
+        If one is missing, negative or not whole.
+    """
+    frequency = columns.values[:, 0]
+    whole = np.isfinite(frequency) & (frequency >= 0) & (frequency == np.floor(frequency))
+    columns.refuse(
+        ~whole,
+        "frequency to be a whole number >= 0",
+        advice="It counts repeat purchases, the first not among them.",
+    )
+
+
+def check_times(columns: Columns) -> None:
+    """Refuse times that cannot be a customer's.
+
+    Parameters
+    ----------
+    columns : Columns
+        frequency, recency, T.
+
+    Raises
+    ------
+    DataError
+        If recency or T is missing, infinite or negative, recency > T, or recency > 0 at frequency 0.
+    """
+    frequency, recency, T = columns.values.T
+    columns.refuse(
+        ~(np.isfinite(recency) & np.isfinite(T) & (recency >= 0) & (T >= 0)),
+        "recency and T to be finite numbers of days >= 0",
+        advice="Leave out customers whose first purchase lies after the cutoff.",
+    )
+    columns.refuse(
+        recency > T,
+        "recency <= T",
+        advice="recency runs from the first to the last purchase, T from the first to the cutoff.",
+    )
+    columns.refuse(
+        (frequency == 0) & (recency > 0),
+        "recency 0 where frequency is 0",
+        advice="recency is not the days since the last purchase: that is inactivity = T - recency.",
+    )
+
+
+def read_weights(sample_weight: npt.ArrayLike | None, n_customers: int) -> FloatArray:
+    """Return how many customers each row stands for.
+
+    Parameters
+    ----------
+    sample_weight : array_like of shape (n_customers,) or None
+        Weights >= 0; None means one each.
+    n_customers : int
+        Rows of X.
+
+    Returns
+    -------
+    ndarray of shape (n_customers,)
+        Weights.
+
+    Raises
+    ------
+    DataError
+        If there are too few or too many, one is negative, missing or infinite, or all are zero.
+
+    Examples
+    --------
+    >>> read_weights(None, 2)
+    array([1., 1.])
+    """
+    if sample_weight is None:
+        return np.ones(n_customers)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_customers,):
+        raise DataError(f"expected {n_customers} sample weights, one a row of X; got shape {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise DataError(
+            "expected sample weights that are finite, >= 0 and not all 0; "
+            f"got values from {weights.min():g} to {weights.max():g}. Use the number of customers per row"
+        )
+    return weights
+
+
+def distinct_rows(values: FloatArray, weights: FloatArray | None = None) -> Distinct:
+    """Return the distinct rows with the weight of each; their order does not depend on that of the rows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_customers, n_columns)
+        Rows, no NaN.
+    weights : ndarray of shape (n_customers,), optional
+        Weights of the rows; one each where left out. Rows of weight zero are kept with count zero.
+
+    Returns
+    -------
+    Distinct
+        Sorted distinct rows.
+
+    Examples
+    --------
+    >>> distinct_rows(np.array([[2.0, 9.0], [0.0, 9.0], [2.0, 9.0]])).counts
+    array([1., 2.])
+    """
+    order = np.lexsort(values.T[::-1])
+    ordered = values[order]
+    is_new = np.ones(len(values), dtype=np.bool_)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    which = np.empty(len(values), dtype=np.intp)
+    which[order] = np.cumsum(is_new) - 1
+    return Distinct(ordered[is_new], np.bincount(which, weights=weights).astype(np.float64), which)
+
+
+def answer(values: FloatArray, columns: Columns, name: str) -> Answer:
+    """Return one number a customer in the form X came in.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_customers,)
+        The numbers.
+    columns : Columns
+        What was read from X.
+    name : str
+        What the numbers are.
+
+    Returns
+    -------
+    Series or ndarray
+        A Series of that name, indexed like X, where X was a frame; else the array.
+    """
+    return values if columns.labels is None else pd.Series(values, index=columns.labels, name=name)

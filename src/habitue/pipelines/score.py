@@ -1,0 +1,275 @@
+"""`habitue score`: registered models answer for every customer, into one Parquet file.
+
+The file is written beside and renamed, with a manifest (``<name>.manifest.json``) that says what it was made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from habitue.errors import SettingsError
+from habitue.pipelines.files import write_beside
+from habitue.records import CustomerLog
+from habitue.snapshots import Window, take_snapshot
+
+if TYPE_CHECKING:
+    from habitue.tracking import LoadedModel, ModelVersion, Store
+
+__all__ = ["SCORE_COLUMNS", "Scored", "manifest_of", "score_customers", "write_scores"]
+
+Progress = Callable[[str], None]
+
+_CHUNK = 50_000
+"""Customers answered at a time: memory stays bounded, and progress can be told."""
+
+SCORE_COLUMNS = (
+    "customer_id",
+    "cutoff",
+    "horizon",
+    "p_alive",
+    "churn_probability",
+    "expected_purchases",
+    "clv",
+    "clv_lower",
+    "clv_upper",
+    "decile",
+    "reason_1",
+    "reason_2",
+    "reason_3",
+    "frequency",
+    "inactivity",
+    "spend_total",
+    "model_name",
+    "model_version",
+    "run_id",
+    "clv_model_name",
+    "clv_model_version",
+    "clv_run_id",
+    "scored_at",
+)
+"""Columns of a scores file, in order; those that no model of the run answers are left out."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of every customer, and what they were made of.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a customer, columns of `SCORE_COLUMNS`.
+    manifest : dict
+        Plain data: cutoff, horizon, rows, data check, models.
+    """
+
+    frame: pd.DataFrame
+    manifest: dict[str, Any]
+
+
+def score_customers(
+    log: CustomerLog,
+    references: Sequence[str],
+    *,
+    store: Store,
+    now: datetime,
+    cutoff: date | None = None,
+    reasons: bool = True,
+    progress: Progress | None = None,
+) -> Scored:
+    """Let registered models answer for every customer as known at a cutoff.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    references : sequence of str
+        One or two models, such as ``habitue-churn@champion``; a churn model and a value model may stand together.
+    store : Store
+        MLflow's home.
+    now : datetime
+        Written to scored_at.
+    cutoff : date, optional
+        The last day of the log where None.
+    reasons : bool
+        Whether to add the three main reasons: why a customer may leave, or without a churn model why they are
+        worth that much.
+    progress : callable, optional
+        Called with one line before each step.
+
+    Returns
+    -------
+    Scored
+
+    Raises
+    ------
+    RegistryError
+        There is no such model, version or alias.
+    SettingsError
+        Models that answer the same question, or for different horizons, stand together.
+    """
+    from habitue.tracking import load, resolve
+
+    tell = progress or (lambda _: None)
+    tell("loading the models")
+    # An alias is resolved once: the version that it meant then is what answers, whatever happens meanwhile.
+    loaded = [load(store, resolve(store, reference)) for reference in references]
+    horizon = _one_horizon(loaded)
+    window = Window(cutoff or log.observed_until, horizon)
+    tell(f"features as of {window.cutoff}")
+    X = take_snapshot(log, window).X
+    parts: list[pd.DataFrame] = []
+    for start in range(0, len(X), _CHUNK):
+        tell(f"customers {start + 1:,} to {min(start + _CHUNK, len(X)):,} of {len(X):,}")
+        parts.append(_answer(X.iloc[start : start + _CHUNK], loaded, reasons=reasons))
+    frame = _complete(pd.concat(parts), X, window, loaded, now)
+    return Scored(frame, _manifest(log, window, loaded, frame, now))
+
+
+def _one_horizon(loaded: Sequence[LoadedModel]) -> int:
+    horizons = {one.version.label: int(one.answers.horizon) for one in loaded}
+    if len(set(horizons.values())) > 1:
+        told = ", ".join(f"{label} {days} days" for label, days in horizons.items())
+        raise SettingsError(f"These models look ahead by different horizons ({told}); score them one at a time.")
+    return next(iter(horizons.values()))
+
+
+def _answer(X: pd.DataFrame, loaded: Sequence[LoadedModel], *, reasons: bool) -> pd.DataFrame:
+    """Put the answers side by side; the reasons are those of the churn model where there is one."""
+    answers: dict[str, Any] = {}
+    explained = next((one for one in loaded if _is_churn(one)), loaded[0])
+    for one in loaded:
+        table = one.predict(X, reasons=reasons and one is explained)
+        twice = (set(answers) & set(table.columns)) - {"p_alive"}
+        if twice:
+            raise SettingsError(
+                f"{one.version.label} answers what another model of this run answers ({', '.join(sorted(twice))})."
+            )
+        answers |= {name: table[name] for name in table.columns if name not in answers}
+    return pd.DataFrame(answers, index=X.index)
+
+
+def _is_churn(one: LoadedModel) -> bool:
+    return hasattr(one.answers, "classifier")
+
+
+def _complete(
+    answers: pd.DataFrame, X: pd.DataFrame, window: Window, loaded: Sequence[LoadedModel], now: datetime
+) -> pd.DataFrame:
+    """Add who, when and by which model, and put the columns in order."""
+    known = {name: X[name] for name in ("frequency", "inactivity", "spend_total") if name in X}
+    ranked = answers["clv"] if "clv" in answers else answers["churn_probability"]
+    extra: dict[str, Any] = {
+        "cutoff": window.cutoff,
+        "horizon": window.horizon,
+        "decile": _deciles(ranked),
+        **_lineage(loaded),
+        "scored_at": pd.Timestamp(now),
+    }
+    frame = answers.assign(**known, **extra).rename_axis("customer_id").reset_index()
+    return frame[[name for name in SCORE_COLUMNS if name in frame.columns]]
+
+
+def _lineage(loaded: Sequence[LoadedModel]) -> dict[str, Any]:
+    """Name the model behind the churn answer plainly, and a value model beside it with the prefix clv."""
+    first = next((one for one in loaded if _is_churn(one)), loaded[0])
+    columns = _identity("", first.version)
+    for other in loaded:
+        if other is not first:
+            columns |= _identity("clv_", other.version)
+    return columns
+
+
+def _identity(prefix: str, version: ModelVersion) -> dict[str, Any]:
+    return {
+        f"{prefix}model_name": version.name,
+        f"{prefix}model_version": version.version,
+        f"{prefix}run_id": version.run_id,
+    }
+
+
+def _deciles(values: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Tenths of the base, 1 the highest; equal values stay in order of customer_id."""
+    order = np.argsort(-values.to_numpy(dtype=np.float64), kind="stable")
+    deciles = np.empty(len(values), dtype=np.int64)
+    deciles[order] = np.arange(len(values)) * 10 // len(values) + 1
+    return deciles
+
+
+def _manifest(
+    log: CustomerLog, window: Window, loaded: Sequence[LoadedModel], frame: pd.DataFrame, now: datetime
+) -> dict[str, Any]:
+    check = log.checks["transactions"]
+    return {
+        "cutoff": str(window.cutoff),
+        "horizon": window.horizon,
+        "scored_at": now.isoformat(),
+        "n_customers": len(frame),
+        "first_day": str(log.first_day),
+        "observed_until": str(log.observed_until),
+        "data": {
+            "source": check.source,
+            "n_rows": check.n_rows,
+            "n_admitted": check.n_admitted,
+            "quarantined": dict(check.quarantined),
+            "notes": list(check.notes),
+            "fingerprint": log.fingerprint(),
+        },
+        "models": [
+            {
+                "role": "churn" if _is_churn(one) else "clv",
+                "name": one.version.name,
+                "version": one.version.version,
+                "run_id": one.version.run_id,
+                "label": one.version.tags.get("habitue.label", ""),
+                "why": one.version.tags.get("habitue.champion_why", ""),
+                "interval": None if _is_churn(one) else one.answers.interval.confidence,
+            }
+            for one in loaded
+        ],
+    }
+
+
+def write_scores(scored: Scored, path: Path) -> Path:
+    """Write the scores and their manifest, each beside and renamed; the manifest last.
+
+    Parameters
+    ----------
+    scored : Scored
+        What to write.
+    path : Path
+        Ends in .parquet or .csv.
+
+    Returns
+    -------
+    Path
+        Where the manifest lies.
+
+    Raises
+    ------
+    SettingsError
+        Where the ending is another, or the folder cannot be written to.
+    """
+    writers: dict[str, Callable[[Path], None]] = {
+        ".parquet": lambda to: scored.frame.to_parquet(to, index=False),
+        ".csv": lambda to: scored.frame.to_csv(to, index=False),
+    }
+    if path.suffix not in writers:
+        raise SettingsError(f"Scores are written to .parquet or .csv; got {path.name!r}.")
+    write_beside(path, writers[path.suffix])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = json.dumps({**scored.manifest, "file": path.name, "sha256": digest}, indent=2, ensure_ascii=False)
+    return write_beside(manifest_of(path), lambda to: to.write_text(text + "\n", encoding="utf-8") and None)
+
+
+def manifest_of(path: Path) -> Path:
+    """Return where the manifest of a scores file lies."""
+    return path.with_name(f"{path.stem}.manifest.json")

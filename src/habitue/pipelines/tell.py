@@ -1,0 +1,125 @@
+"""`habitue report`: scores, leaderboards and curves, told on one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from habitue.errors import DataError
+from habitue.pipelines.score import manifest_of
+from habitue.report import Champion, DataCheck, build_facts, write_report
+
+if TYPE_CHECKING:
+    from habitue.tracking import Store
+
+__all__ = ["tell"]
+
+
+def tell(
+    scores: Path,
+    output: Path,
+    *,
+    store: Store,
+    money: str,
+    title: str,
+    now: datetime,
+    published: pd.DataFrame | None = None,
+    n_customers: int = 500,
+) -> Path:
+    """Write the report of a scores file.
+
+    Parameters
+    ----------
+    scores : Path
+        What `habitue score` wrote; its manifest lies beside it.
+    output : Path
+        The HTML page.
+    store : Store
+        MLflow's home: leaderboards and curves are those that the models were registered with.
+    money : str
+        Sign or code of the currency.
+    title : str
+        Heading.
+    now : datetime
+        When; shown on the page.
+    published : DataFrame, optional
+        Published figures beside ours.
+    n_customers : int
+        Customers listed.
+
+    Raises
+    ------
+    DataError
+        Where there are no scores or no manifest.
+    """
+    manifest = _read_manifest(scores)
+    frame = pd.read_csv(scores) if scores.suffix == ".csv" else pd.read_parquet(scores)
+    tables, curves = _evidence(manifest, store)
+    data: dict[str, Any] = manifest["data"]
+    levels = [model["interval"] for model in manifest["models"] if model["interval"]]
+    facts = build_facts(
+        title=title,
+        source=data["source"],
+        currency=money,
+        cutoff=date.fromisoformat(manifest["cutoff"]),
+        horizon=manifest["horizon"],
+        scores=frame,
+        tables=tables,
+        curves=curves,
+        champions=[_champion(model) for model in manifest["models"]],
+        data_check=DataCheck(
+            n_rows=data["n_rows"],
+            n_customers=manifest["n_customers"],
+            first_day=date.fromisoformat(manifest["first_day"]),
+            last_day=date.fromisoformat(manifest["observed_until"]),
+            n_quarantined=sum(data["quarantined"].values()),
+            quarantined=data["quarantined"],
+            notes=data["notes"],
+        ),
+        generated_at=now,
+        published=published,
+        n_customers_shown=n_customers,
+        interval_level=levels[0] if levels else None,
+    )
+    return write_report(facts, output)
+
+
+def _read_manifest(scores: Path) -> dict[str, Any]:
+    if not scores.is_file():
+        raise DataError(f"There are no scores at {scores}. Make them with: habitue score")
+    path = manifest_of(scores)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{scores} has no readable manifest ({path.name}) beside it; score again.") from error
+
+
+def _champion(model: Mapping[str, Any]) -> Champion:
+    return Champion(
+        model["role"], model["name"], str(model["version"]), model["run_id"], model["label"], model["why"]
+    )
+
+
+def _evidence(
+    manifest: Mapping[str, Any], store: Store
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Fetch from MLflow how each model was tested."""
+    from habitue.tracking import logged_tables
+
+    tables: dict[str, pd.DataFrame] = {}
+    curves: dict[str, pd.DataFrame] = {}
+    for model in manifest["models"]:
+        logged = logged_tables(store, model["run_id"])
+        question = "churn" if model["role"] == "churn" else "value"
+        if "scores" in logged:
+            tables[question] = logged.pop("scores")
+        for name, frame in logged.items():
+            # The page draws one gains chart: that of churn where both were asked.
+            if name not in curves or model["role"] == "churn":
+                curves[name] = frame
+    return tables, curves

@@ -1,0 +1,124 @@
+"""Where tables live and SQL runs.
+
+`Engine` is what the rest of the package may ask of a database; `DuckDBEngine` is the embedded one. Statements
+are written in DuckDB's dialect, names are quoted by `quoted`, values are bound: no text from outside is
+pasted into SQL.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["DuckDBEngine", "Engine", "literal", "quoted"]
+
+
+def quoted(name: str) -> str:
+    """Return a column or table name quoted for SQL.
+
+    Examples
+    --------
+    >>> quoted('odd "name" here')
+    '"odd ""name"" here"'
+    """
+    return exp.to_identifier(name, quoted=True).sql("duckdb")
+
+
+def literal(text: str) -> str:
+    """Return a text constant for places where SQL allows no bound value (formats, file options).
+
+    Examples
+    --------
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return exp.Literal.string(text).sql("duckdb")
+
+
+class Engine(Protocol):
+    """What a database must offer to hold a `CustomerLog`."""
+
+    dialect: str
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """Run a statement for its effect."""
+        ...
+
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows; for small answers."""
+        ...
+
+    def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run a query and return its rows as a frame."""
+        ...
+
+    def table_names(self) -> Sequence[str]:
+        """Names of the tables held."""
+        ...
+
+
+class DuckDBEngine:
+    """An embedded DuckDB database that spills to a temporary folder when memory runs out.
+
+    Parameters
+    ----------
+    memory_limit : str, optional
+        For example ``"2GB"``; DuckDB's own default (80 % of the machine) where None.
+    threads : int, optional
+        All cores where None.
+
+    Examples
+    --------
+    >>> DuckDBEngine().rows("SELECT 1 + 1")
+    [(2,)]
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self.execute("SET temp_directory = " + literal(str(Path(tempfile.gettempdir()) / "habitue-spill")))
+        # Sources are read as UTC unless their time zone is stated: the machine's own must not matter.
+        self.execute("SET TimeZone = 'UTC'")
+        self.execute("SET enable_progress_bar = false")
+        if memory_limit is not None:
+            self.execute("SET memory_limit = " + literal(memory_limit))
+        if threads is not None:
+            self.execute(f"SET threads = {int(threads)}")
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """Run a statement for its effect."""
+        self._connection.execute(sql, dict(values or {}))
+
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows; for small answers."""
+        return self._connection.execute(sql, dict(values or {})).fetchall()
+
+    def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run a query and return its rows as a pandas frame."""
+        return self._connection.execute(sql, dict(values or {})).df()
+
+    def table_names(self) -> list[str]:
+        """Names of the tables held."""
+        return [row[0] for row in self.rows("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Names and SQL types of a relation's columns, in order."""
+        return {row[0]: row[1] for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}
+
+    def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
+        """Make an Arrow table or stream readable under a name, without copying it."""
+        self._connection.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Forget what `register` made readable."""
+        self._connection.unregister(name)

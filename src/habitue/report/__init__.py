@@ -1,0 +1,13 @@
+"""8 TOLD: facts -> plain data -> charts -> one HTML page that a marketing lead can read.
+
+In the order of use: :mod:`~habitue.report.facts` gathers everything the report says as plain data (with the
+help of ``scores``, ``customers``, ``rivals``, ``curves`` and ``glossary``), :mod:`~habitue.report.charts`
+draws it, :mod:`~habitue.report.page` writes it. Nothing is fitted, scored or read from a database here.
+"""
+
+from __future__ import annotations
+
+from habitue.report.facts import Champion, DataCheck, Facts, build_facts
+from habitue.report.page import render, write_report
+
+__all__ = ["Champion", "DataCheck", "Facts", "build_facts", "render", "write_report"]

@@ -1,0 +1,227 @@
+"""The page: facts in, one self-contained HTML file out.
+
+Everything the page needs is inside it: style, script, drawings and data. It asks the network for nothing, and
+its Content-Security-Policy forbids that it could. Text that came from data is escaped by the template; the
+page's own script is the only one that may run, because the policy names its hash. No number is worked out
+here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from habitue.errors import DataError
+from habitue.report.customers import Bin
+from habitue.report.facts import Facts
+from habitue.report.wording import band, count, day, figure, money, one_or_many, percent, score
+
+__all__ = ["render", "write_report"]
+
+_HERE = files("habitue.report")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the customer list: its field, its heading and how it is written."""
+
+    name: str
+    heading: str
+    kind: str
+
+
+_COLUMNS = (
+    Column("churn_probability", "Churn probability", "percent"),
+    Column("clv", "Expected spend", "money"),
+    Column("p_alive", "Still a customer", "percent"),
+    Column("expected_purchases", "Expected purchases", "decimal"),
+    Column("decile", "Decile", "count"),
+    Column("inactivity", "Days since last purchase", "count"),
+    Column("frequency", "Repeat purchases", "count"),
+    Column("spend_total", "Spent so far", "money"),
+)
+
+
+def render(facts: Facts) -> str:
+    """Turn facts into one HTML page that needs nothing but itself.
+
+    Parameters
+    ----------
+    facts : Facts
+        What the report says.
+
+    Returns
+    -------
+    str
+        A complete HTML document. The same facts give the same text.
+
+    Examples
+    --------
+    >>> from datetime import date, datetime
+    >>> import pandas as pd
+    >>> from habitue.report.facts import DataCheck, build_facts
+    >>> facts = build_facts(
+    ...     title="Customers", source="shop", currency="$", cutoff=date(2026, 6, 30), horizon=90,
+    ...     scores=pd.DataFrame({"customer_id": ["<b>"], "churn_probability": [0.9]}), tables={}, curves={},
+    ...     champions=[], data_check=DataCheck(9, 1, None, None, 0), generated_at=datetime(2026, 7, 1))
+    >>> page = render(facts)
+    >>> page[:15], "<b>" in page, "&lt;b&gt;" in page
+    ('<!doctype html>', False, True)
+    """
+    script = _read("page.js")
+    template = _environment(facts.currency).from_string(_read("template.html.j2"))
+    return template.render(
+        facts=facts,
+        base=facts.base,
+        head=facts.base.headline,
+        columns=_columns(facts),
+        one_or_many=one_or_many,
+        charts=defaultdict(str, {name: Markup(svg) for name, svg in _draw(facts).items()}),
+        captured=_captured(facts),
+        policy=_policy(script),
+        style=Markup(_read("page.css")),
+        script=Markup(script),
+        data=Markup(_json(facts)),
+    )
+
+
+def write_report(facts: Facts, path: Path) -> Path:
+    """Write the page to disk, all of it or nothing.
+
+    Parameters
+    ----------
+    facts : Facts
+        What the report says.
+    path : pathlib.Path
+        The file to write; its folder must exist. A file of that name is replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or cannot be written to.
+
+    Notes
+    -----
+    The page is written beside its place and then renamed, so that nobody ever opens half a report.
+    """
+    page, path = render(facts), Path(path)
+    if not path.parent.is_dir():
+        raise DataError(
+            f"A report is written into a folder that exists; {path.parent} is none. Create it first."
+        )
+    try:
+        _write_beside(page, path)
+    except OSError as error:
+        raise DataError(
+            f"The report could not be written to {path}: {error.strerror or error}. "
+            "Name a file in a folder that you may write to."
+        ) from error
+    return path
+
+
+def _write_beside(page: str, path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(page)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files that only their owner may read; a report is for others.
+        beside.chmod(0o644)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _read(name: str) -> str:
+    return _HERE.joinpath(name).read_text(encoding="utf-8")
+
+
+def _environment(currency: str) -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        band=_band,
+        count=count,
+        day=day,
+        figure=figure,
+        money=partial(money, currency=currency),
+        percent=percent,
+        score=score,
+    )
+    return environment
+
+
+def _band(b: Bin) -> str:
+    return band(b.lower, b.upper)
+
+
+def _columns(facts: Facts) -> list[Column]:
+    """Show a column only if somebody on the list has a number in it."""
+    return [c for c in _COLUMNS if any(getattr(row, c.name) is not None for row in facts.base.customers)]
+
+
+def _captured(facts: Facts) -> str:
+    """Name what the gains curve captures: leavers, unless only value was predicted."""
+    return "leavers" if facts.base.risk or not facts.base.value else "what was spent"
+
+
+def _draw(facts: Facts) -> Mapping[str, str]:
+    # matplotlib takes half a second to import, which whoever only gathers facts need not wait for.
+    from habitue.report import charts
+
+    base, curves, drawn = facts.base, facts.curves, dict[str, str]()
+    if base.risk:
+        drawn["risk"] = charts.risk_distribution(base.risk)
+    if base.value:
+        drawn["value"] = charts.value_distribution(base.value, currency=facts.currency)
+    if base.concentration is not None:
+        drawn["lorenz"] = charts.lorenz(base.concentration)
+    if curves.calibration:
+        drawn["calibration"] = charts.calibration(curves.calibration)
+    if curves.gains:
+        drawn["gains"] = charts.gains(curves.gains, captured=_captured(facts))
+    if curves.deciles:
+        drawn["deciles"] = charts.deciles(curves.deciles[0], currency=facts.currency)
+    for table in facts.leaderboards:
+        for place, board in enumerate(table.boards):
+            name = f"{table.question}-{place}"
+            drawn[name] = charts.leaderboard(board, name=name)
+    return drawn
+
+
+def _policy(script: str) -> str:
+    """Allow the page its own style and this very script, and nothing else in the world."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(facts: Facts) -> str:
+    """Write the facts as JSON that cannot end the element it stands in."""
+    text = json.dumps(facts.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,197 @@
+"""The customer base at a cutoff: X, and y where the future is known.
+
+This is the only place where outcomes are read. X comes from a `History` and cannot hold the future; y is read
+from the records after the cutoff and joined by customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from habitue.errors import DataError, SettingsError
+from habitue.features import FEATURES, LITERATURE, Feature, build, features_for
+from habitue.records import CustomerLog
+from habitue.snapshots.window import Window
+
+__all__ = ["Snapshot", "stack", "take_snapshot", "training_cutoffs"]
+
+_OUTCOMES = """
+SELECT customer_id,
+    COUNT(DISTINCT day) FILTER (WHERE amount >= 0) AS n_purchases,
+    CAST(SUM(amount) AS DOUBLE) AS spend
+FROM transactions
+WHERE day > $cutoff AND day <= $end
+GROUP BY customer_id
+"""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The customer base at a cutoff.
+
+    Attributes
+    ----------
+    window : Window
+        Cutoff and horizon.
+    X : DataFrame of float64, shape (n_customers, n_features)
+        What was known, indexed by customer_id: frequency, recency, T, monetary_value and all other features.
+    y : DataFrame or None
+        What came to be, same index: n_purchases (days with a purchase), spend (money, returns taken off) and
+        churned (no purchase). None where the log ends before the window does.
+    """
+
+    window: Window
+    X: pd.DataFrame
+    y: pd.DataFrame | None
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """`y`, where it has to be known.
+
+        Raises
+        ------
+        DataError
+            Where the window reaches beyond the log.
+        """
+        if self.y is None:
+            raise DataError(
+                f"What happens in {self.window} is not known yet: the log ends before. Choose an earlier cutoff "
+                "or a shorter horizon."
+            )
+        return self.y
+
+
+def take_snapshot(
+    log: CustomerLog, window: Window, features: Sequence[str | Feature] | None = None
+) -> Snapshot:
+    """Describe every customer as known at the cutoff, and what they did afterwards where that is known.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    window : Window
+        Cutoff and horizon.
+    features : sequence of str or Feature, optional
+        Columns of X besides the literature's four, which are always there; all that the log's records allow
+        where None.
+
+    Returns
+    -------
+    Snapshot
+        One row per customer who had bought by the cutoff, in order of customer_id.
+
+    Raises
+    ------
+    DataError
+        Where the cutoff is before the first or after the last day of the log.
+    SettingsError
+        Where a feature is unknown.
+
+    Examples
+    --------
+    >>> from habitue.records.datasets import cdnow
+    >>> snapshot = take_snapshot(cdnow(sample=True), Window("1997-09-30", horizon=273))
+    >>> snapshot.X[["frequency", "recency", "T"]].head(2)
+                 frequency  recency      T
+    customer_id
+    1                  2.0    213.0  272.0
+    2                  1.0     12.0  272.0
+    >>> int(snapshot.y["n_purchases"].sum())
+    1882
+    """
+    history = log.until(window.cutoff)
+    chosen = features_for(log.kinds) if features is None else _chosen(features)
+    X = build(history, chosen, horizon=window.horizon)
+    if window.end > log.observed_until:
+        return Snapshot(window, X, None)
+    found = log.engine.frame(_OUTCOMES, {"cutoff": window.cutoff, "end": window.end}).set_index("customer_id")
+    y = found.reindex(X.index).fillna(0.0)
+    y["n_purchases"] = y["n_purchases"].astype("int64")
+    y["churned"] = y["n_purchases"] == 0
+    return Snapshot(window, X, y)
+
+
+def _chosen(features: Sequence[str | Feature]) -> tuple[Feature, ...]:
+    known = {feature.name: feature for feature in FEATURES}
+    unknown = [name for name in features if isinstance(name, str) and name not in known]
+    if unknown:
+        raise SettingsError(f"There is no feature {', '.join(unknown)}. Known are: {', '.join(known)}.")
+    wanted = [known[name] if isinstance(name, str) else name for name in features]
+    return tuple(dict.fromkeys([*LITERATURE, *wanted]))
+
+
+def stack(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Put several snapshots of one horizon on top of each other, to learn from all of them.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+        At least one, each with known outcomes.
+
+    Returns
+    -------
+    Snapshot
+        Indexed by (cutoff, customer_id); its window is the last one.
+
+    Raises
+    ------
+    SettingsError
+        Where there is none.
+    DataError
+        Where the outcomes of one are not known.
+    """
+    if not snapshots:
+        raise SettingsError("There is nothing to stack; give at least one snapshot.")
+    keys = [snapshot.window.cutoff for snapshot in snapshots]
+    X = pd.concat([snapshot.X for snapshot in snapshots], keys=keys, names=["cutoff"])
+    y = pd.concat([snapshot.outcomes for snapshot in snapshots], keys=keys, names=["cutoff"])
+    return Snapshot(max((snapshot.window for snapshot in snapshots), key=lambda one: one.cutoff), X, y)
+
+
+def training_cutoffs(
+    log: CustomerLog, window: Window, *, n_cutoffs: int = 4, step: int | None = None
+) -> list[date]:
+    """Return cutoffs whose outcomes were known at the window's cutoff, so that no model sees its own test.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        Says where records begin.
+    window : Window
+        The window to predict; training windows have its horizon and end on or before its cutoff.
+    n_cutoffs : int
+        At most so many.
+    step : int, optional
+        Days between them; half the horizon where None.
+
+    Returns
+    -------
+    list of date
+        In order of time; the last is one horizon before the window's cutoff.
+
+    Raises
+    ------
+    SettingsError
+        Where `n_cutoffs` or `step` is below 1.
+    DataError
+        Where the log is too short for a single one.
+    """
+    if n_cutoffs < 1 or (step is not None and step < 1):
+        raise SettingsError(f"n_cutoffs and step must be 1 or more; got {n_cutoffs!r} and {step!r}.")
+    step = max(1, window.horizon // 2) if step is None else step
+    last = window.cutoff - timedelta(days=window.horizon)
+    # A cutoff needs some history to learn from: at least one horizon where there is that much, else one day.
+    cutoffs = [last - timedelta(days=step * place) for place in range(n_cutoffs)]
+    known = [cutoff for cutoff in cutoffs if cutoff >= log.first_day + timedelta(days=window.horizon)]
+    known = known or [cutoff for cutoff in cutoffs[:1] if cutoff > log.first_day]
+    if not known:
+        raise DataError(
+            f"The log begins on {log.first_day}: too late to learn what happens within {window.horizon} days and "
+            f"to test it at {window.cutoff}. Choose a shorter horizon or a later cutoff."
+        )
+    return sorted(known)

@@ -1,0 +1,178 @@
+"""From a version in the registry to a model that answers, by way of a verified copy.
+
+What it is for: `load` gives a model to score with, `download` a folder to hand to ``mlflow models serve`` or
+``spark_udf``, which do not verify by themselves.
+
+What it deliberately is not: a resolver of aliases. It takes the pinned version that
+`habitue.tracking.registry` found, so that what is checked, loaded and noted as lineage is one and the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from typing import Any
+
+import pandas as pd
+from mlflow import pyfunc
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from habitue.errors import RegistryError
+from habitue.tracking.environment import quiet
+from habitue.tracking.registry import CHECKSUMS_TAG, ModelVersion
+from habitue.tracking.served_model import as_input
+from habitue.tracking.store import Store
+from habitue.tracking.verification import verify
+
+__all__ = ["LoadedModel", "download", "load"]
+
+# MLflow hands the model from the code file to its caller through one global of the process: two threads that
+# load at once could both end up with the same one.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A registered model, in memory.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        Which one it is: name, number, run and tags, for lineage.
+    pyfunc : mlflow.pyfunc.PyFuncModel
+        The model as MLflow sees it.
+    """
+
+    version: ModelVersion
+    pyfunc: pyfunc.PyFuncModel
+
+    @property
+    def answers(self) -> Any:
+        """The answer object inside: `ChurnAnswers` or `ValueAnswers`."""
+        return self.pyfunc.unwrap_python_model().model
+
+    @property
+    def input_columns(self) -> list[str]:
+        """The columns that the model reads, in order."""
+        return list(self.answers.input_columns_)
+
+    def predict(self, X: pd.DataFrame, *, reasons: bool = False) -> pd.DataFrame:
+        """Return the model's answers, one row a customer.
+
+        Parameters
+        ----------
+        X : DataFrame
+            At least `input_columns`, as numbers of any type; other columns are ignored.
+        reasons : bool
+            Whether to add the columns ``reason_1``, ``reason_2`` and ``reason_3``.
+
+        Returns
+        -------
+        DataFrame
+            With the index of `X`.
+
+        Raises
+        ------
+        SchemaError
+            If columns are missing or hold no numbers.
+        DataError
+            If reasons are wanted of a model that gives none.
+        """
+        return self.pyfunc.predict(as_input(X, self.input_columns), params={"reasons": reasons})
+
+
+def download(store: Store, version: ModelVersion, folder: Path | str) -> Path:
+    """Copy a version's files into a new folder and verify the copy.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    version : ModelVersion
+        A pinned version.
+    folder : Path or str
+        Where to put the copy; must be empty or not exist.
+
+    Returns
+    -------
+    Path
+        The folder that MLflow can serve.
+
+    Raises
+    ------
+    RegistryError
+        If the files are gone, were changed since registration, or are not a habitue model.
+    """
+    target = Path(folder)
+    if target.exists() and any(target.iterdir()):
+        raise RegistryError(f"{target} is not empty; name a new folder for {version.label}")
+    expected = _expected(version)
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = _fetch(store, version, Path(scratch))
+        verify(copy, expected, name=version.label)
+        shutil.copytree(copy, target, dirs_exist_ok=True)
+    return target
+
+
+def load(store: Store, version: ModelVersion) -> LoadedModel:
+    """Bring a registered version into memory, after checking that it is what was registered.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    version : ModelVersion
+        A pinned version, from `habitue.tracking.registry.resolve`.
+
+    Returns
+    -------
+    LoadedModel
+        Ready to predict; the files are not needed any more.
+
+    Raises
+    ------
+    RegistryError
+        If the files are gone, were changed since registration, or are not a habitue model.
+    DataError
+        If they are what was registered, but written by a version of habitue that this one can't read.
+    """
+    expected = _expected(version)
+    with tempfile.TemporaryDirectory() as scratch, quiet():
+        copy = _fetch(store, version, Path(scratch))
+        verify(copy, expected, name=version.label)
+        with _ONE_AT_A_TIME:
+            return LoadedModel(version, pyfunc.load_model(str(copy)))
+
+
+def _expected(version: ModelVersion) -> dict[str, str]:
+    try:
+        return dict(json.loads(version.tags[CHECKSUMS_TAG]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise RegistryError(
+            f"{version.label} is not loaded: its tag {CHECKSUMS_TAG} is missing or damaged, so it was not "
+            "registered by habitue or was changed since; register it anew"
+        ) from error
+
+
+def _fetch(store: Store, version: ModelVersion, scratch: Path) -> Path:
+    try:
+        source = store.client().get_model_version_download_uri(version.name, str(version.version))
+        copy = download_artifacts(
+            artifact_uri=source,
+            dst_path=str(scratch),
+            tracking_uri=store.tracking_uri,
+            registry_uri=store.tracking_uri,
+        )
+    except (MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise RegistryError(
+            f"the files of {version.label} can't be fetched ({reason}); MLflow's home may have been moved, "
+            "since it keeps absolute addresses: move it back, or register the model anew"
+        ) from error
+    return Path(copy)

@@ -1,0 +1,155 @@
+"""Boosted churn: what it learns, what it refuses, and that its reasons add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.models import BoostedChurnClassifier
+
+
+def customers(n: int = 800, *, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
+    """Return customers who leave the likelier the longer they are silent."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"inactivity": rng.uniform(0, 400, n).round(), "frequency": rng.poisson(2.0, n) * 1.0})
+    X["returns_share"] = np.where(rng.uniform(size=n) < 0.3, np.nan, rng.uniform(size=n))
+    chance = 1.0 / (1.0 + np.exp(-(X["inactivity"] - 200.0) / 40.0))
+    return X, pd.Series(rng.uniform(size=n) < chance, index=X.index)
+
+
+def small(**changes: Any) -> BoostedChurnClassifier:
+    return BoostedChurnClassifier(**({"n_estimators": 30, "min_child_samples": 10, "n_jobs": 1} | changes))
+
+
+def test_it_learns_who_leaves() -> None:
+    X, y = customers()
+    fresh, happened = customers(seed=1)
+    churn = small().fit(X, y).predict_proba(fresh)[:, 1]
+    assert np.mean((churn - happened) ** 2) < 0.75 * np.mean((y.mean() - happened) ** 2)
+    assert churn.mean() == pytest.approx(happened.mean(), abs=0.05)
+
+
+def test_reasons_and_the_base_add_up_to_the_log_odds() -> None:
+    X, y = customers()
+    model = small().fit(X, y)
+    base = np.asarray(model.booster_.predict(X.to_numpy(), pred_contrib=True))[:, -1]
+    churn = model.predict_proba(X)[:, 1]
+    parts = model.contributions(X)
+    assert list(parts) == list(X.columns)
+    assert np.unique(base).size == 1
+    np.testing.assert_allclose(parts.sum(axis=1) + base, np.log(churn / (1.0 - churn)), atol=1e-8)
+
+
+def test_one_seed_gives_one_model_and_another_gives_another() -> None:
+    X, y = customers()
+    one, same, other = (small(colsample_bytree=0.5, random_state=seed).fit(X, y) for seed in (1, 1, 2))
+    assert one.predict_proba(X).tobytes() == same.predict_proba(X).tobytes()
+    assert one.predict_proba(X).tobytes() != other.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize(("churned", "told"), [(True, "all churned"), (False, "nobody churned")])
+def test_one_class_is_nothing_to_learn_from(churned: bool, told: str) -> None:
+    X, y = customers(50)
+    with pytest.raises(DataError, match=rf"only one class \({told}\).*another cutoff or horizon"):
+        small().fit(X, np.full(len(y), churned))
+
+
+def test_one_class_among_those_that_count_is_one_class() -> None:
+    X, y = customers()
+    with pytest.raises(DataError, match="nobody churned"):
+        small().fit(X, y, sample_weight=np.where(y, 0.0, 1.0))
+
+
+def test_a_weight_of_zero_is_as_good_as_absent() -> None:
+    X, y = customers()
+    counted = np.arange(len(X)) % 3 > 0
+    settings = {"min_child_samples": 1, "colsample_bytree": 1.0, "num_leaves": 4, "n_estimators": 5}
+    some = small(**settings).fit(X, np.where(counted, y, ~y), sample_weight=counted * 1.0)
+    none = small(**settings).fit(X[counted], y[counted])
+    assert np.abs(some.predict_proba(X) - none.predict_proba(X)).max() < 0.1
+    assert np.corrcoef(some.predict_proba(X)[:, 1], none.predict_proba(X)[:, 1])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_refused_and_named(value: float) -> None:
+    X, y = customers(60)
+    X.loc[7, "frequency"] = value
+    with pytest.raises(DataError, match="1 of 60 customers .* frequency=-?inf"):
+        small().fit(X, y)
+    model = small().fit(*customers(60))
+    with pytest.raises(DataError, match="missing"):
+        model.predict_proba(X)
+
+
+def test_a_feature_that_nobody_has_is_learned_around() -> None:
+    X, y = customers()
+    empty = X.assign(days_since_event=np.nan)
+    model = small(colsample_bytree=1.0).fit(empty, y)
+    assert (model.contributions(empty)["days_since_event"] == 0.0).all()
+    np.testing.assert_array_equal(
+        model.predict_proba(empty), small(colsample_bytree=1.0).fit(X, y).predict_proba(X)
+    )
+
+
+def test_a_value_never_seen_missing_may_be_missing_later() -> None:
+    X, y = customers()
+    churn = small().fit(X, y).predict_proba(X.assign(frequency=np.nan))
+    assert np.isfinite(churn).all()
+
+
+def test_few_customers_get_the_base_rate() -> None:
+    X, y = customers(40)
+    churn = BoostedChurnClassifier(n_jobs=1).fit(X, y).predict_proba(X)[:, 1]
+    np.testing.assert_allclose(churn, y.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_estimators": 0},
+        {"learning_rate": -0.1},
+        {"num_leaves": 1},
+        {"colsample_bytree": 2.0},
+        {"reg_lambda": -1.0},
+        {"max_depth": "deep"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_setting_out_of_range_is_refused_by_fit(wrong: dict[str, Any]) -> None:
+    model = small(**wrong)
+    with pytest.raises(SettingsError, match="LightGBM cannot train"):
+        model.fit(*customers(60))
+
+
+def test_what_is_no_table_is_refused() -> None:
+    X, y = customers(60)
+    for wrong in (X.to_numpy()[:, 0], pd.DataFrame(index=X.index), X.iloc[:0]):
+        with pytest.raises(DataError):
+            small().fit(wrong, y[: len(wrong)])
+    with pytest.raises(SchemaError, match="frequency is there more than once"):
+        small().fit(pd.concat([X, X[["frequency"]]], axis=1), y)
+    with pytest.raises(DataError, match="requires y"):
+        small().fit(X, None)
+
+
+def test_columns_may_have_numbers_for_names() -> None:
+    X, y = customers()
+    numbered = X.set_axis([0, 1, 2], axis=1)
+    model = small().fit(numbered, y)
+    np.testing.assert_array_equal(model.predict_proba(numbered), small().fit(X, y).predict_proba(X))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([1e-3, 0.5, 3.0, 1e5]), st.floats(-100.0, 100.0))
+def test_trees_care_for_the_order_of_values_only(factor: float, shift: float) -> None:
+    """Binning by rank: another unit or another zero leaves the answers nearly as they are."""
+    X, y = customers(300)
+    one = small().fit(X, y).predict_proba(X)
+    moved = X.assign(inactivity=X["inactivity"] * factor + shift)
+    np.testing.assert_allclose(small().fit(moved, y).predict_proba(moved), one, atol=1e-6)
