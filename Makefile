@@ -34,7 +34,7 @@ check: $(DEV_READY) ## format, lint, types, import contracts, docstrings
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files --cached --others --exclude-standard 'src/*.py')
+	@$(BIN)/numpydoc lint $$(git ls-files --cached --others --exclude-standard 'src/*.py')
 
 format: $(DEV_READY) ## write code the way `make check` wants it
 	@$(BIN)/ruff format .

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,12 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from habitue import __version__
-from habitue.errors import DataError, FitError, HabitueError, RegistryError, SettingsError
-from habitue.terminal import Terminal
+from habitue.errors import DataError, FitError, RegistryError, SettingsError
+from habitue.terminal import Terminal, is_interruption, sentence_of, stopped_gently, tell_demo
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from habitue.pipelines.settings import Settings
     from habitue.records import CustomerLog
     from habitue.tracking import Store
@@ -32,15 +31,17 @@ EXIT_CODES: dict[type[BaseException], int] = {
     SettingsError: 4,
     FitError: 5,
     RegistryError: 6,
-    HabitueError: 1,
     KeyboardInterrupt: 130,
+    BaseException: 1,
 }
-"""Exit code of each sort of error; 0 is success, 2 a wrong use of the command line."""
+"""Exit code of each sort of error, the first that fits; 0 is success, 2 a wrong use of the command line."""
 
 _EPILOG = (
-    "Exit codes: 0 done; 1 unexpected error; 2 wrong use; 3 data; 4 settings or recipe; 5 a model could not be "
-    "fitted; 6 registry; 130 interrupted."
+    "Exit codes: 0 done; 1 unexpected error; 2 wrong use; 3 data; 4 settings or recipe; 5 a model could not "
+    "be fitted; 6 registry; 130 interrupted."
 )
+
+_TITLE = "Who is about to leave, and what they are worth"
 
 _WRONG_USE = typer.BadParameter.__mro__[1]
 """Click's UsageError; Typer carries its own copy of Click and does not name it."""
@@ -68,7 +69,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, help="Say which.")] = False,
     debug: Debug = False,
 ) -> None:
     _ = version, debug  # both are read elsewhere: by their callback, and by main
@@ -91,20 +92,8 @@ def demo(
     with terminal.working(n_stages=7):
         terminal.step("starting")
         done = run(folder, store=_store(mlruns), now=_now(), stage=terminal.stage, step=terminal.step)
-    terminal.say()
-    for one in done.trained.values():
-        _show_scores(terminal, one.scores, one.choice.label, "1998-03-31, 91 days ahead")
-    _show_published(terminal, done.published)
     champions = {name: f"{one.recipe.name}/{one.version.version}" for name, one in done.trained.items()}
-    home = mlruns if "://" in mlruns else f"sqlite:///{Path(mlruns).resolve() / 'mlflow.db'}"
-    terminal.say(f"Scores:  {done.scores_path}  ({len(done.scored.frame):,} customers)")
-    terminal.say(f"Report:  {done.report_path}")
-    terminal.say(f"Models:  {', '.join(champions.values())} in {mlruns}")
-    terminal.say()
-    terminal.say("Next:")
-    terminal.say(f"  open the report      {_opener()} {done.report_path}")
-    terminal.say(f"  open the MLflow UI   {_beside('mlflow')} ui --backend-store-uri {home}")
-    terminal.say(f"  score your own file  {_beside('habitue')} init transactions.csv")
+    tell_demo(terminal, done, ", ".join(champions.values()), mlruns)
     terminal.answer(
         {
             "scores": done.scores_path,
@@ -119,12 +108,12 @@ def demo(
 
 @app.command(epilog=_epilog("habitue init transactions.csv"))
 def init(
-    source: Annotated[str, typer.Argument(help="A CSV or Parquet file, a DuckDB file, or a postgresql:// address.")],
+    source: Annotated[str, typer.Argument(help="A CSV, Parquet or DuckDB file, or a postgresql:// address.")],
     customer_id: Annotated[str | None, typer.Option(help="Column that says who.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Column that says when.")] = None,
-    amount: Annotated[str | None, typer.Option(help="Column that says how much, or arithmetic: 'Quantity * Price'.")] = None,
+    amount: Annotated[str | None, typer.Option(help="Column that says how much, or 'Qty * Price'.")] = None,
     table: Annotated[str | None, typer.Option(help="Table of a database.")] = None,
-    timestamp_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y, where dates are ambiguous.")] = None,
+    timestamp_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y, in case of doubt.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone whose days count, such as Europe/Paris.")] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal sign of amounts: '.' or ','.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to write habitue.toml and models/.")] = Path(),
@@ -165,17 +154,7 @@ def check(
     terminal = Terminal(as_json=as_json)
     log, _ = _open(settings, terminal)
     facts = examine(log)
-    terminal.say(f"{facts['source']}: {facts['n_rows']:,} rows, {facts['n_admitted']:,} admitted")
-    terminal.say(f"{facts['n_customers']:,} customers, {facts['first_day']} to {facts['observed_until']}")
-    terminal.say(
-        f"{facts['share_bought_again']:.1%} bought again; {facts['purchases_per_customer']:.2f} purchases per "
-        f"customer; {facts['total_amount']:,.2f} in total"
-    )
-    for reason, count in facts["quarantined"].items():
-        terminal.say(f"  set aside: {count:,} rows, {reason}")
-    for note in facts["notes"]:
-        terminal.say(f"  note: {note}")
-    terminal.say(f"A horizon of {facts['proposed_horizon']} days would suit: {facts['why_horizon']}.")
+    terminal.log(facts)
     if quarantine is not None:
         facts["quarantine"] = write_quarantine(log, quarantine)
         terminal.say(f"Rows set aside: {quarantine}")
@@ -206,7 +185,8 @@ def train(
             now=_now(),
             progress=terminal.step,
         )
-    _show_scores(terminal, done.scores, done.choice.label, f"{max(done.tested.trained_until)}, {done.horizon} days ahead")
+    when = f"{max(done.tested.trained_until)}, {done.horizon} days ahead"
+    terminal.scores(done.scores, when, champion=done.choice.label, left_out=done.not_fitted)
     terminal.say(f"{chosen.name}: version {done.version.version} is champion. {done.choice.why}")
     terminal.answer(
         {
@@ -214,7 +194,8 @@ def train(
             "version": done.version.version,
             "champion": done.choice.label,
             "why": done.choice.why,
-            "versions": dict(done.versions),
+            "versions": done.versions,
+            "not_fitted": done.not_fitted,
             "scores": done.scores,
         }
     )
@@ -222,18 +203,20 @@ def train(
 
 @app.command(epilog=_epilog("habitue backtest models/clv.toml --cutoffs 3"))
 def backtest(
-    recipes: Annotated[list[Path] | None, typer.Argument(help="Recipes; all of models/*.toml if none is named.")] = None,
+    recipes: Annotated[list[Path] | None, typer.Argument(help="Recipes; all of models/ if none.")] = None,
     settings: SettingsFile = Path("habitue.toml"),
     cutoffs: Annotated[int | None, typer.Option(min=1, help="Past cutoffs to test at.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write predictions and outcomes to this Parquet file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A Parquet file of predictions and outcomes.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Test recipes at past cutoffs against honest baselines; nothing is registered."""
+    import pandas as pd
+
     from habitue.pipelines.files import write_beside
     from habitue.pipelines.recipes import read_recipe
-    from habitue.pipelines.train import backtest_recipe
+    from habitue.pipelines.train import backtest_recipe, scores_of
 
-    found = recipes or sorted((settings.parent / "models").glob("*.toml"))
+    found = recipes or _recipes_beside(settings)
     if not found:
         raise SettingsError("There are no recipes in models/; `habitue init` writes two.")
     chosen = [read_recipe(path) for path in found]
@@ -243,15 +226,16 @@ def backtest(
     frames: list[Any] = []
     for recipe in chosen:
         with terminal.working(n_stages=1):
-            tested = backtest_recipe(log, recipe, horizon=known.horizon, n_cutoffs=cutoffs, progress=terminal.step)
+            tested = backtest_recipe(
+                log, recipe, horizon=known.horizon, n_cutoffs=cutoffs, progress=terminal.step
+            )
             terminal.step("scores with bootstrap intervals")
-            answers[recipe.name] = tested.scores(n_replicates=recipe.evaluation.n_replicates)
+            scores = scores_of(tested, recipe)
         days = ", ".join(map(str, tested.trained_until))
-        _show_scores(terminal, answers[recipe.name], "", f"{days}, {tested.horizon} days ahead")
+        terminal.scores(scores, f"{days}, {tested.horizon} days ahead", left_out=tested.left_out)
+        answers[recipe.name] = {"scores": scores, "not_fitted": tested.left_out}
         frames.append(tested.frame)
     if output is not None:
-        import pandas as pd
-
         everything = pd.concat(frames, ignore_index=True)
         write_beside(output, lambda to: everything.to_parquet(to, index=False))
         terminal.say(f"Predictions and outcomes: {output}")
@@ -264,27 +248,25 @@ def score(
         list[str] | None,
         typer.Option(help="name@alias or name/version; both champions if none is named. May be given twice."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="A .parquet or .csv file; the settings' scores if not given.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A .parquet or .csv file; else the settings'.")] = None,
     cutoff: Annotated[str | None, typer.Option(help="The last day that counts, such as 2024-12-31.")] = None,
     reasons: Annotated[bool, typer.Option(help="Whether to add the three main reasons.")] = True,
     settings: SettingsFile = Path("habitue.toml"),
     as_json: AsJson = False,
 ) -> None:
     """Score every customer with registered models."""
-    from habitue.pipelines.files import writable_folder
-    from habitue.pipelines.score import score_customers, write_scores
+    from habitue.pipelines.score import check_target, score_customers, write_scores
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json)
     known = _settings(settings)
-    target = output or settings.parent / known.scores
-    writable_folder(target.parent)
+    target = check_target(output or settings.parent / known.scores)
     day = as_day(cutoff, "--cutoff") if cutoff else known.cutoff
     log, _ = _open(settings, terminal)
     with terminal.working(n_stages=1):
         scored = score_customers(
             log,
-            model or ["habitue-churn@champion", "habitue-clv@champion"],
+            model or _champions(settings),
             store=_store(_home(known, settings)),
             now=_now(),
             cutoff=day,
@@ -293,15 +275,17 @@ def score(
         )
         manifest = write_scores(scored, target)
     names = ", ".join(f"{one['name']}/{one['version']}" for one in scored.manifest["models"])
-    terminal.say(f"Scored {len(scored.frame):,} customers as of {scored.manifest['cutoff']} with {names}: {target}")
+    terminal.say(
+        f"Scored {len(scored.frame):,} customers as of {scored.manifest['cutoff']} with {names}: {target}"
+    )
     terminal.answer({"output": target, "manifest": manifest, **scored.manifest})
 
 
 @app.command(epilog=_epilog("habitue report --output report.html"))
 def report(
-    scores: Annotated[Path | None, typer.Option(help="A scores file; the settings' scores if not given.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The HTML page; the settings' report if not given.")] = None,
-    title: Annotated[str, typer.Option(help="Its heading.")] = "Who is about to leave, and what they are worth",
+    scores: Annotated[Path | None, typer.Option(help="A scores file; else the settings'.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The HTML page; else the settings'.")] = None,
+    title: Annotated[str, typer.Option(help="Its heading.")] = _TITLE,
     customers: Annotated[int, typer.Option(min=1, help="Customers listed.")] = 500,
     settings: SettingsFile = Path("habitue.toml"),
     as_json: AsJson = False,
@@ -340,6 +324,18 @@ def _open(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
         return settings.data.read(path.parent, today=date.today()), settings
 
 
+def _recipes_beside(settings: Path) -> list[Path]:
+    return sorted((settings.parent / "models").glob("*.toml"))
+
+
+def _champions(settings: Path) -> list[str]:
+    """Name the champions of the recipes beside the settings; the built-in ones' where there are none."""
+    from habitue.pipelines.recipes import read_recipe
+
+    names = dict.fromkeys(read_recipe(path).name for path in _recipes_beside(settings))
+    return [f"{name}@champion" for name in names or ("habitue-churn", "habitue-clv")]
+
+
 def _home(settings: Settings, path: Path) -> str:
     """MLflow's home; a relative folder lies beside the settings file."""
     return settings.mlruns if "://" in settings.mlruns else str(path.parent / settings.mlruns)
@@ -353,62 +349,6 @@ def _store(home: str) -> Store:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _show_scores(terminal: Terminal, scores: pd.DataFrame, champion: str, when: str) -> None:
-    """Print one table per target: models in rows, scores in columns."""
-    for target, rows in scores.groupby("target", sort=False):
-        names = list(dict.fromkeys(rows["score"]))
-        wide = rows.pivot_table(index="model", columns="score", values="value", sort=False, dropna=False)
-        body = [
-            [f"{name} *" if name == champion else str(name), *(_figure(wide.loc[name, one]) for one in names)]
-            for name in dict.fromkeys(rows["model"])
-        ]
-        star = "; * champion" if champion else ""
-        terminal.table(f"{target} ({when}{star})", ["model", *(_SHORT.get(one, one) for one in names)], body)
-
-
-_SHORT = {
-    "auc": "AUC",
-    "average_precision": "AP",
-    "brier": "Brier",
-    "log_loss": "log loss",
-    "calibration_slope": "cal. slope",
-    "lift_top_decile": "lift 10%",
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "bias": "bias",
-    "spearman": "Spearman",
-    "normalised_gini": "nGini",
-    "decile_mape": "dec. MAPE",
-}
-"""Scores as a terminal of 80 columns has room for."""
-
-
-def _figure(value: Any) -> str:
-    return "–" if value != value else f"{value:,.3f}"
-
-
-def _show_published(terminal: Terminal, published: pd.DataFrame) -> None:
-    rows = [
-        [row["figure"], _digits(row["published"]), _digits(row["here"])] for row in published.to_dict("records")
-    ]
-    terminal.table("CDNOW sample, 39 weeks, as in the literature", ["figure", "published", "here"], rows)
-
-
-def _digits(value: float) -> str:
-    return "–" if value != value else f"{value:,.4f}"
-
-
-def _opener() -> str:
-    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
-
-
-def _beside(command: str) -> str:
-    """Name a command as it can be typed here: with its folder where that is not on the PATH."""
-    folder = Path(sys.executable).parent
-    on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
-    return command if on_path else os.path.relpath(folder / command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -429,21 +369,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [one for one in given if one != "--debug"]
     command = typer.main.get_command(app)
     try:
-        code = command.main(given, prog_name="habitue", standalone_mode=False)
+        with stopped_gently():
+            code = command.main(given, prog_name="habitue", standalone_mode=False)
     except _WRONG_USE as error:
         error.show()  # pyright: ignore[reportAttributeAccessIssue]
         return 2
     except typer.Abort:
         return _failed(KeyboardInterrupt(), debug)
-    except (HabitueError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the edge of the program
         return _failed(error, debug)
     return code if isinstance(code, int) else 0
 
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in a sentence, and return the exit code."""
+    if is_interruption(error):
+        error = KeyboardInterrupt()
     if debug:
-        raise error
-    sentence = str(error) or "Interrupted; nothing half-written was left."
-    Terminal().error(sentence)
+        traceback.print_exception(error)
+    else:
+        Terminal().error(sentence_of(error))
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

@@ -1,24 +1,55 @@
 """What a person at a terminal sees: progress, tables and sentences; nothing of it where there is no terminal.
 
-Lines of work and progress go to stderr, answers to stdout, so that ``--json`` can be piped.
+Lines of work, notes and progress go to stderr, answers to stdout, so that ``--json`` can be piped.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
+import shlex
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Terminal"]
+from habitue.errors import HabitueError, HabitueWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from habitue.pipelines.demo import Demo
+
+__all__ = ["Terminal", "is_interruption", "plain", "sentence_of", "stopped_gently", "tell_demo"]
+
+_LONGEST = 300
+"""Characters of an unexpected error's own message that are told."""
+
+_SHORT = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "brier": "Brier",
+    "log_loss": "log loss",
+    "calibration_slope": "cal. slope",
+    "lift_top_decile": "lift 10%",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "bias": "bias",
+    "spearman": "Spearman",
+    "normalised_gini": "nGini",
+    "decile_mape": "dec. MAPE",
+}
+"""Scores as a terminal of 80 columns has room for."""
 
 
 class Terminal:
@@ -27,7 +58,7 @@ class Terminal:
     Parameters
     ----------
     as_json : bool
-        Whether answers are one JSON object on stdout, and nothing else is said.
+        Whether answers are one JSON object on stdout, and nothing else is said there.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -36,18 +67,24 @@ class Terminal:
         self._err = _console(stderr=True)
         self._warned: set[str] = set()
         self._progress: Progress | None = None
-        self._task: Any = None
+        self._task = TaskID(0)
 
     @contextmanager
     def working(self, n_stages: int) -> Generator[None]:
         """Show a progress bar over so many stages while something takes long; only on a terminal."""
-        with warnings.catch_warnings(record=False):
-            # What the library warns of is a sentence for the person, not a line of code.
-            warnings.showwarning = self._warn
+        with warnings.catch_warnings():
+            # What the library warns of is a sentence for the person, whatever Python was told to do with it.
+            warnings.simplefilter("always", HabitueWarning)
+            warnings.showwarning = self._note
             if self.as_json or not self._err.is_terminal:
                 yield
                 return
-            columns = (SpinnerColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}"))
+            columns = (
+                SpinnerColumn(),
+                BarColumn(bar_width=24),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
             with Progress(*columns, console=self._err, transient=True) as self._progress:
                 self._task = self._progress.add_task("", total=n_stages)
                 try:
@@ -55,8 +92,8 @@ class Terminal:
                 finally:
                     self._progress = None
 
-    def _warn(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
-        if category.__module__.startswith("habitue") and not self.as_json and str(message) not in self._warned:
+    def _note(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, HabitueWarning) and str(message) not in self._warned:
             self._warned.add(str(message))
             self._err.print(Text(f"Note: {message}", style="yellow"))
 
@@ -70,7 +107,8 @@ class Terminal:
         if self._progress is not None:
             self._progress.advance(self._task)
         if not self.as_json:
-            self._err.print(Text.assemble(("✓ ", "green"), line) if self._err.is_terminal else Text(f"- {line}"))
+            done = Text.assemble(("✓ ", "green"), line) if self._err.is_terminal else Text(f"- {line}")
+            self._err.print(done)
 
     def say(self, line: str = "") -> None:
         """Print a line of the answer."""
@@ -89,10 +127,56 @@ class Terminal:
         self._out.print(table)
         self._out.print()
 
+    def scores(
+        self,
+        scores: pd.DataFrame,
+        when: str,
+        *,
+        champion: str = "",
+        left_out: Mapping[str, str] | None = None,
+    ) -> None:
+        """Print one table per target: models in rows, scores in columns; then why a model has no scores."""
+        missing = left_out or {}
+        for target, rows in scores.groupby("target", sort=False):
+            names = list(dict.fromkeys(rows["score"]))
+            wide = rows.pivot_table(index="model", columns="score", values="value", sort=False, dropna=False)
+            body = [
+                [_model(str(model), champion, missing), *(_figure(wide.loc[model, one]) for one in names)]
+                for model in dict.fromkeys(rows["model"])
+            ]
+            star = "; * champion" if champion else ""
+            self.table(f"{target} ({when}{star})", ["model", *(_SHORT.get(one, one) for one in names)], body)
+        for model, why in missing.items():
+            self.say(f"{model} could not be fitted: {why}")
+
+    def log(self, facts: Mapping[str, Any]) -> None:
+        """Print what `habitue.pipelines.examine.examine` found in a log."""
+        self.say(f"{facts['source']}: {facts['n_rows']:,} rows, {facts['n_admitted']:,} admitted")
+        self.say(f"{facts['n_customers']:,} customers, {facts['first_day']} to {facts['observed_until']}")
+        self.say(
+            f"{facts['share_bought_again']:.1%} bought again; {facts['purchases_per_customer']:.2f} "
+            f"purchases per customer; {facts['total_amount']:,.2f} in total"
+        )
+        for reason, count in facts["quarantined"].items():
+            self.say(f"  set aside: {count:,} rows, {reason}")
+        for note in facts["notes"]:
+            self.say(f"  note: {note}")
+        self.say(f"A horizon of {facts['proposed_horizon']} days would suit: {facts['why_horizon']}.")
+
+    def published(self, published: pd.DataFrame) -> None:
+        """Print published figures beside those found here."""
+        rows = [
+            [row["figure"], _figure(row["published"], 4), _figure(row["here"], 4)]
+            for row in published.to_dict("records")
+        ]
+        self.table("CDNOW sample, 39 weeks, as in the literature", ["figure", "published", "here"], rows)
+
     def answer(self, facts: Mapping[str, Any]) -> None:
         """Print the answer for machines, where it was asked for."""
         if self.as_json:
-            sys.stdout.write(json.dumps(facts, indent=2, default=_plain, ensure_ascii=False) + "\n")
+            text = json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
     def error(self, sentence: str) -> None:
         """Say what went wrong."""
@@ -100,14 +184,147 @@ class Terminal:
 
 
 def _console(*, stderr: bool) -> Console:
-    """A console that cuts nothing where it writes to a file or a pipe."""
+    """Return a console that cuts nothing where it writes to a file or a pipe."""
     console = Console(stderr=stderr, soft_wrap=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, soft_wrap=True, highlight=False, width=200)
+    return (
+        console if console.is_terminal else Console(stderr=stderr, soft_wrap=True, highlight=False, width=200)
+    )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, pd.DataFrame):
-        return json.loads(value.to_json(orient="records", date_format="iso"))
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
+def _model(name: str, champion: str, left_out: Mapping[str, str]) -> str:
+    if name in left_out:
+        return f"{name} (not fitted)"
+    return f"{name} *" if name == champion else name
+
+
+def _figure(value: Any, digits: int = 3) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: tables as lists of rows, days as text, what is no number as null.
+
+    Parameters
+    ----------
+    value : Any
+        Made of mappings, sequences, frames, numbers, days and paths.
+
+    Examples
+    --------
+    >>> plain({"share": float("nan"), "where": Path("demo"), "versions": (1, 2)})
+    {'share': None, 'where': 'demo', 'versions': [1, 2]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return _plain_object(value)
+
+
+def _plain_object(value: Any) -> Any:
+    """Take apart what pandas and numpy make: known by what it can do, so that neither is imported."""
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict("records"))
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def tell_demo(terminal: Terminal, done: Demo, champions: str, mlruns: str) -> None:
+    """Print the demo's results, where everything lies, and what to type next.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    done : Demo
+        What the demo left behind.
+    champions : str
+        Their names and versions.
+    mlruns : str
+        MLflow's home as it was given.
+    """
+    terminal.say()
+    for one in done.trained.values():
+        when = f"{max(one.tested.trained_until)}, {one.horizon} days ahead"
+        terminal.scores(one.scores, when, champion=one.choice.label, left_out=one.not_fitted)
+    terminal.published(done.published)
+    home = mlruns if "://" in mlruns else f"sqlite:///{Path(mlruns).resolve() / 'mlflow.db'}"
+    terminal.say(f"Scores:  {done.scores_path}  ({len(done.scored.frame):,} customers)")
+    terminal.say(f"Report:  {done.report_path}")
+    terminal.say(f"Models:  {champions} in {mlruns}")
+    terminal.say()
+    terminal.say("Next:")
+    terminal.say(f"  open the report      {_opener()} {shlex.quote(str(done.report_path))}")
+    terminal.say(f"  open the MLflow UI   {_command_here('mlflow', 'ui', '--backend-store-uri', home)}")
+    terminal.say(f"  score your own file  {_command_here('habitue', 'init', 'transactions.csv')}")
+
+
+def _opener() -> str:
+    """Return the command that opens a page in the browser here."""
+    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
+
+
+def _command_here(*words: str) -> str:
+    """Return a command as it can be typed here: with its folder where that is not on the PATH, and quoted."""
+    command, *arguments = words
+    folder = Path(sys.executable).parent
+    on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
+    return shlex.join([command if on_path else os.path.relpath(folder / command), *arguments])
+
+
+@contextmanager
+def stopped_gently() -> Generator[None]:
+    """Let SIGTERM do what Ctrl-C does: remove what is half written, mark runs as killed."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Tell Ctrl-C from a failure: DuckDB turns it, in the middle of a query, into an error of its own.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the command.
+    """
+    return type(error) is RuntimeError and str(error) == "Query interrupted"
+
+
+def sentence_of(error: BaseException) -> str:
+    """Tell an error in a sentence or two.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the command.
+
+    Examples
+    --------
+    >>> sentence_of(HabitueError("The log is empty."))
+    'The log is empty.'
+    >>> sentence_of(ZeroDivisionError("division by zero"))
+    'Unexpected error, ZeroDivisionError: division by zero. --debug shows all of it.'
+    """
+    told = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted; nothing half-written was left."
+    if isinstance(error, HabitueError):
+        return told
+    short = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
+    short = short.rstrip(".") or "no message"
+    return f"Unexpected error, {type(error).__name__}: {short}. --debug shows all of it."

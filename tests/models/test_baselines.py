@@ -14,13 +14,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from habitue.errors import DataError, SchemaError, SettingsError
-from habitue.models.baselines import (
+from habitue.models.baseline_churn import (
     BaseRateClassifier,
     HiatusClassifier,
     LastPeriodRepeatClassifier,
+    RateClassifier,
+)
+from habitue.models.baseline_value import (
     LastPeriodRepeatRegressor,
     MeanRegressor,
-    RateClassifier,
     RateRegressor,
     ZeroRegressor,
 )
@@ -104,7 +106,7 @@ def test_it_follows_scikit_learns_contract(model) -> None:
     assert unfitted.predict(X).shape == (len(X),)
     assert np.isfinite(unfitted.score(X, outcome_for(model, y)))
     for name, value in vars(unfitted).items():
-        assert not name.endswith("_") or isinstance(value, float | str | np.ndarray)
+        assert not name.endswith("_") or isinstance(value, float | int | str | np.ndarray)
         assert not isinstance(value, np.ndarray) or value.dtype != object
 
 
@@ -254,7 +256,7 @@ def test_the_others_are_what_their_names_say() -> None:
 @pytest.mark.parametrize("kind", [RateClassifier, RateRegressor])
 def test_an_impossible_horizon_is_refused_at_fit_not_before(kind, horizon: float) -> None:
     model = kind(horizon=horizon)
-    with pytest.raises(SettingsError, match="horizon must be a positive number of days"):
+    with pytest.raises(SettingsError, match="expected horizon to be a finite number > 0"):
         model.fit(customers(5)[0])
 
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.models import BoostedChurnClassifier
@@ -80,7 +78,7 @@ def test_a_weight_of_zero_is_as_good_as_absent() -> None:
 def test_infinity_is_refused_and_named(value: float) -> None:
     X, y = customers(60)
     X.loc[7, "frequency"] = value
-    with pytest.raises(DataError, match="1 of 60 customers .* frequency=-?inf"):
+    with pytest.raises(DataError, match=r"1 of 60 customers .* frequency=-?inf"):
         small().fit(X, y)
     model = small().fit(*customers(60))
     with pytest.raises(DataError, match="missing"):
@@ -145,11 +143,10 @@ def test_columns_may_have_numbers_for_names() -> None:
     np.testing.assert_array_equal(model.predict_proba(numbered), small().fit(X, y).predict_proba(X))
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.sampled_from([1e-3, 0.5, 3.0, 1e5]), st.floats(-100.0, 100.0))
-def test_trees_care_for_the_order_of_values_only(factor: float, shift: float) -> None:
-    """Binning by rank: another unit or another zero leaves the answers nearly as they are."""
+@pytest.mark.parametrize("factor", [2.0**-8, 0.5, 2.0**10])
+def test_another_unit_of_a_feature_changes_nothing(factor: float) -> None:
     X, y = customers(300)
-    one = small().fit(X, y).predict_proba(X)
-    moved = X.assign(inactivity=X["inactivity"] * factor + shift)
-    np.testing.assert_allclose(small().fit(moved, y).predict_proba(moved), one, atol=1e-6)
+    moved = X.assign(inactivity=X["inactivity"] * factor)
+    np.testing.assert_allclose(
+        small().fit(moved, y).predict_proba(moved), small().fit(X, y).predict_proba(X), rtol=1e-12
+    )

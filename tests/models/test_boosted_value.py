@@ -28,7 +28,7 @@ def test_it_learns_what_customers_spend() -> None:
     X, y = customers()
     fresh, happened = customers(seed=1)
     value = small(n_estimators=80).fit(X, y).predict(fresh)
-    assert np.mean((value - happened) ** 2) < 0.85 * np.mean((y.mean() - happened) ** 2)
+    assert np.mean((value - happened) ** 2) < 0.92 * np.mean((y.mean() - happened) ** 2)
 
 
 def test_predictions_add_up_to_what_was_spent() -> None:

@@ -19,7 +19,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import habitue as hb
 from habitue import models
@@ -151,7 +150,7 @@ def test_the_constructor_stores_its_parameters_untouched_and_checks_nothing(memb
 
 @members()
 def test_a_misspelt_parameter_is_refused(member: Member) -> None:
-    with pytest.raises(TypeError, match="learning_rat|takes no arguments"):
+    with pytest.raises(TypeError, match=r"learning_rat|takes no arguments"):
         type(member.model)(learning_rat=0.1)
 
 
@@ -161,9 +160,10 @@ def test_params_come_back_as_they_were_set(member: Member) -> None:
     again = clone(member.model).set_params(**params)
     assert again.get_params().keys() == params.keys()
     assert plain(again.get_params()) == plain(params)
-    assert eval(repr(clone(member.model)), vars(models)).get_params(deep=False).keys() == member.model.get_params(
-        deep=False
-    ).keys()
+    assert (
+        eval(repr(clone(member.model)), vars(models)).get_params(deep=False).keys()
+        == member.model.get_params(deep=False).keys()
+    )
 
 
 @members()
@@ -189,7 +189,9 @@ def test_fit_returns_the_model_and_leaves_params_and_data_alone(
 
 
 @members()
-def test_what_is_learned_ends_in_an_underscore(member: Member, base: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+def test_what_is_learned_ends_in_an_underscore(
+    member: Member, base: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
     model = fitted(member, base)
     learned = vars(model).keys() - model.get_params(deep=False).keys()
     assert learned
@@ -384,7 +386,9 @@ def test_it_works_inside_a_pipeline(member: Member, base: tuple[pd.DataFrame, pd
 def test_it_can_be_cross_validated(member: Member, base: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     X, y = base
     scoring = "neg_log_loss" if is_classifier(member.model) else "neg_mean_absolute_error"
-    scores = cross_val_score(member.model, X, target(member.model, y), cv=3, scoring=scoring, error_score="raise")
+    scores = cross_val_score(
+        member.model, X, target(member.model, y), cv=3, scoring=scoring, error_score="raise"
+    )
     assert np.isfinite(scores).all()
     assert (scores <= 0).all()
 
@@ -429,9 +433,7 @@ def test_a_horizon_has_to_be_a_number_of_days(
 
 
 @members(lambda member: "horizon" in member.model.get_params(deep=False))
-def test_who_is_gone_soon_is_gone_later_too(
-    member: Member, base: tuple[pd.DataFrame, pd.DataFrame]
-) -> None:
+def test_who_is_gone_soon_is_gone_later_too(member: Member, base: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """A longer horizon holds more purchases and fewer chances of none."""
     X, y = base
     near, far = (
@@ -441,48 +443,6 @@ def test_who_is_gone_soon_is_gone_later_too(
         assert (far.predict_proba(X)[:, 1] <= near.predict_proba(X)[:, 1]).all()
     else:
         assert (np.asarray(far.predict(X)) >= np.asarray(near.predict(X))).all()
-
-
-# scikit-learn's own checks. They invent arrays of numbers without meaning, so they can apply only to models that
-# read any columns: the boosted ones. All others read columns by name (a recency is no larger than its T, a
-# frequency is whole), and refuse invented ones as they should; the laws above are their contract.
-_TWO_CLASSES = "y says churned or not (True, False, 1 or 0); the check uses other classes"
-_CHECKS_OF_Y = {
-    "check_sample_weight_equivalence_on_dense_data": "a leaf's minimum counts rows, not weights",
-    "check_all_zero_sample_weights_error": "the message says 'not all 0'",
-    "check_supervised_y_2d": "a table of outcomes is refused, not flattened",
-    "check_dtype_object": "text in X is a DataError, which is a ValueError; the check wants a TypeError",
-}
-_CHECKS_OF_CLASSES = dict.fromkeys(
-    [
-        "check_estimators_dtypes",
-        "check_sample_weights_pandas_series",
-        "check_sample_weights_not_an_array",
-        "check_sample_weights_shape",
-        "check_sample_weights_not_overwritten",
-        "check_classifier_data_not_an_array",
-        "check_classifiers_classes",
-        "check_classifiers_regression_target",
-        "check_classifier_not_supporting_multiclass",
-        "check_fit2d_1feature",
-    ],
-    _TWO_CLASSES,
-)
-
-
-def expected_to_fail(model: BaseEstimator) -> dict[str, str]:
-    return _CHECKS_OF_Y | (_CHECKS_OF_CLASSES if is_classifier(model) else {})
-
-
-@parametrize_with_checks(
-    [
-        BoostedChurnClassifier(n_estimators=20, min_child_samples=5, n_jobs=1),
-        BoostedValueRegressor(n_estimators=20, min_child_samples=5, n_jobs=1),
-    ],
-    expected_failed_checks=expected_to_fail,
-)
-def test_scikit_learns_own_checks(estimator: BaseEstimator, check: Callable[[BaseEstimator], None]) -> None:
-    check(estimator)
 
 
 def test_lightgbm_is_the_only_thing_that_is_not_plain(base: tuple[pd.DataFrame, pd.DataFrame]) -> None:

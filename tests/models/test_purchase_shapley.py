@@ -45,7 +45,7 @@ def as_history(things: pd.DataFrame) -> pd.DataFrame:
     return things.assign(recency=recency)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(things(), weights)
 def test_the_parts_add_up(things: pd.DataFrame, by: list[float]) -> None:
     typical = things.iloc[0]
@@ -57,7 +57,7 @@ def test_the_parts_add_up(things: pd.DataFrame, by: list[float]) -> None:
     pd.testing.assert_index_equal(parts.index, things.index)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(things(), weights)
 def test_it_is_the_mean_over_all_orders_of_getting_to_know_a_customer(
     things: pd.DataFrame, by: list[float]
@@ -80,7 +80,7 @@ def possible(things: pd.DataFrame) -> pd.DataFrame:
     return things.assign(recency=recency.where(things["frequency"] > 0, 0.0))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(things(), st.floats(-2.0, 2.0))
 def test_what_the_answer_does_not_read_moves_nothing(things: pd.DataFrame, weight: float) -> None:
     parts = shapley(lambda X: weight * X["frequency"].to_numpy(), things, things.iloc[0])
@@ -94,7 +94,7 @@ def test_two_things_that_do_the_same_share_alike() -> None:
     assert parts.loc[0, "frequency"] == parts.loc[0, "T"] == 12.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(things(), weights, st.permutations(THINGS))
 def test_the_order_of_columns_changes_nothing(
     things: pd.DataFrame, by: list[float], order: list[str]

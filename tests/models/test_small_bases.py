@@ -31,7 +31,9 @@ def customers(n: int, *, seed: int) -> pd.DataFrame:
         recency[active] = np.floor(clock[active])
         active &= rng.uniform(size=n) >= leaves
     scale = 20.0 / rng.gamma(3.0, 1.0, n)
-    mean = np.where(frequency > 0, rng.gamma(6.0 * np.maximum(frequency, 1)) * scale / np.maximum(frequency, 1), 0.0)
+    mean = np.where(
+        frequency > 0, rng.gamma(6.0 * np.maximum(frequency, 1)) * scale / np.maximum(frequency, 1), 0.0
+    )
     return pd.DataFrame({"frequency": frequency, "recency": recency, "T": T, "monetary_value": mean})
 
 
@@ -122,7 +124,9 @@ def test_value_of_a_small_base(n: int, seed: int) -> None:
     assert np.isfinite(parts.to_numpy()).all()
 
 
-@pytest.mark.parametrize("model", [BTYDChurnClassifier(), BTYDValueRegressor()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    "model", [BTYDChurnClassifier(), BTYDValueRegressor()], ids=lambda model: type(model).__name__
+)
 def test_nobody_who_bought_twice_teaches_nothing(model: BaseEstimator) -> None:
     X = few_but_repeating().assign(frequency=0.0, recency=0.0, monetary_value=0.0)
     with pytest.raises(FitError, match="repeat purchases"):

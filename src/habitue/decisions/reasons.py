@@ -1,8 +1,8 @@
 """Why: the features that moved a prediction most, told in words with the number behind them.
 
-Contributions come from the model (exact SHAP or Shapley values); here they are only put in order and told. Two
-features that say nearly the same (purchases in the last 90 and 180 days) are told once: the one that weighs more
-stands for its family.
+Contributions come from the model (exact SHAP or Shapley values); here they are only put in order and told.
+Two features that say nearly the same (purchases in the last 90 and 180 days) are told once: the one that
+weighs more stands for its family.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def _check_same_customers(contributions: pd.DataFrame, X: pd.DataFrame) -> None:
         raise DataError("Contributions and X must describe the same customers in the same order.")
     if missing := [str(name) for name in contributions if name not in X.columns]:
         raise SchemaError(
-            f"X must have the value of every feature that contributes; missing: {', '.join(missing)}; there are: "
-            f"{', '.join(map(str, X.columns)) or 'none'}. Hand in the X that the contributions were made from."
+            f"X must have the value of every feature that contributes; missing: {', '.join(missing)}; there "
+            f"are: {', '.join(map(str, X.columns)) or 'none'}. Hand in the X that they came from."
         )
 
 
@@ -131,14 +131,15 @@ def _phrases(name: str, values: FloatArray) -> TextArray:
 
 def _phrase(name: str, term: Term, value: float) -> str:
     if np.isnan(value):
-        return term.missing or f"{name} is unknown"
+        return term.missing or f"{name.replace('_', ' ')} is unknown"
     if value == 0 and term.zero:
         return term.zero
+    written = _WRITERS.get(term.unit, _number)(value)
     phrase = term.phrase or f"{name} {{value}}"
-    if value == 1 and term.unit == "count":
+    if written == "1" and term.unit == "count":
         phrase = _COUNTED.sub(r"\1", phrase)
     # No str.format: a feature may have braces in its name.
-    return phrase.replace("{value}", _WRITERS.get(term.unit, _number)(value))
+    return phrase.replace("{value}", written)
 
 
 def _number(value: float) -> str:
@@ -187,7 +188,11 @@ def by_pillar(contributions: pd.DataFrame) -> pd.DataFrame:
     0       1.5  -0.25
     """
     pillars = [_pillar(str(name)) for name in contributions]
-    return contributions.T.groupby(pillars, sort=False).sum().T
+    values = contributions.to_numpy(dtype=np.float64)
+    sums = {
+        pillar: values[:, [one == pillar for one in pillars]].sum(axis=1) for pillar in dict.fromkeys(pillars)
+    }
+    return pd.DataFrame(sums, index=contributions.index)
 
 
 def _pillar(name: str) -> str:

@@ -1,7 +1,7 @@
-"""Rolling-origin backtests: what would each model have said at past cutoffs, and how right was it?
+"""Rolling-origin backtests: what each model would have said at past cutoffs, and how right it was.
 
-Every score is computed from one tidy frame of predictions and outcomes. It is deliberately no cross-validation:
-models are always tested on days after all that they learned from.
+Every score is computed from one tidy frame of predictions and outcomes. It is deliberately no
+cross-validation: models are always tested on days after all that they learned from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from habitue.errors import DataError, SettingsError
+from habitue.errors import DataError, FitError, SettingsError
 from habitue.evaluation.bootstrap import Difference, compare, evaluate
 from habitue.evaluation.rivals import (
     BASELINE_COLUMNS,
@@ -51,12 +51,15 @@ class Backtest:
         The fitted models by cutoff, target and name.
     trained_until : Mapping[date, date]
         For each cutoff the last day of what was learned from, outcomes included: never after the cutoff.
+    left_out : Mapping[str, str]
+        Models that could not be fitted, and why; they are nowhere in the frame.
     """
 
     frame: pd.DataFrame
     horizon: int
     models: Mapping[tuple[date, str, str], BaseEstimator] = field(repr=False)
     trained_until: Mapping[date, date]
+    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def scores(
         self, *, confidence: float = 0.95, n_replicates: int = 200, random_state: int = 0
@@ -78,19 +81,21 @@ class Backtest:
             target, model, score, value, lower, upper: per-customer scores first, then averaged.
         """
         parts: list[pd.DataFrame] = []
-        for (target, model), rows in self.frame.groupby(["target", "model"], sort=False, observed=True):
+        several = len(set(self.frame["cutoff"])) > 1
+        for key, rows in self.frame.groupby(["target", "model"], sort=False, observed=True):
+            target, model = key if isinstance(key, tuple) else (key, "")
             table = evaluate(
                 rows["outcome"].to_numpy(),
                 rows["prediction"].to_numpy(),
                 SCORES[str(target)],
-                groups=rows["customer_id"].to_numpy() if self.frame["cutoff"].nunique() > 1 else None,
+                groups=rows["customer_id"].to_numpy() if several else None,
                 confidence=confidence,
                 n_replicates=n_replicates,
                 random_state=random_state,
             )
             parts.append(table.assign(target=target, model=model))
         columns = ["target", "model", "score", "value", "lower", "upper"]
-        return pd.concat(parts, ignore_index=True)[columns]
+        return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
     def compare(
         self,
@@ -134,7 +139,7 @@ class Backtest:
         known = {one.name: one for one in SCORES[target]}
         if score not in known:
             raise SettingsError(f"There is no score {score!r} for {target}; known are {', '.join(known)}.")
-        several = self.frame["cutoff"].nunique() > 1
+        several = len(set(self.frame["cutoff"])) > 1
         return compare(
             one["outcome"].to_numpy(),
             one["prediction"].to_numpy(),
@@ -149,6 +154,18 @@ class Backtest:
     def of(self, target: str, model: str) -> pd.DataFrame:
         """Return one model's rows.
 
+        Parameters
+        ----------
+        target : str
+            "churned", "spend" or "n_purchases".
+        model : str
+            Name of a model or baseline.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `frame`, at least one row.
+
         Raises
         ------
         SettingsError
@@ -157,7 +174,7 @@ class Backtest:
         targets = self.frame["target"].unique()
         if target not in targets:
             raise SettingsError(f"There is no target {target!r}; there are {', '.join(targets)}.")
-        rows = self.frame[(self.frame["target"] == target) & (self.frame["model"] == model)]
+        rows = self.frame.loc[(self.frame["target"] == target) & (self.frame["model"] == model)]
         if rows.empty:
             there = self.frame.loc[self.frame["target"] == target, "model"].unique()
             raise SettingsError(f"There is no model {model!r} for {target}; there are {', '.join(there)}.")
@@ -173,6 +190,7 @@ def backtest(
     n_training: int = 4,
     step: int | None = None,
     features: Sequence[str] | None = None,
+    leave_out: bool = False,
     progress: Progress | None = None,
 ) -> Backtest:
     """Ask models at past cutoffs what would happen within the horizon, and compare with what did.
@@ -182,8 +200,8 @@ def backtest(
     log : CustomerLog
         The records.
     models : mapping from name, or sequence, of unfitted estimators
-        Churn classifiers, value regressors, or purchase models such as `BGNBD`. A parameter ``horizon`` is set
-        to the backtest's.
+        Churn classifiers, value regressors, or purchase models such as `BGNBD`. A parameter ``horizon`` is
+        set to the backtest's.
     cutoffs : sequence of date or str
         When to ask; the horizon after each must lie inside the log.
     horizon : int
@@ -194,6 +212,9 @@ def backtest(
         Days between those; half the horizon where None.
     features : sequence of str, optional
         Columns of X; all that the log allows where None.
+    leave_out : bool
+        Whether a model that cannot be fitted at one of the cutoffs is left out of all of them and told of in
+        `Backtest.left_out`, instead of ending the backtest. Baselines are never left out.
     progress : callable, optional
         Called with one line before each step of work.
 
@@ -207,6 +228,8 @@ def backtest(
     ------
     DataError
         Where a cutoff has no known future, or no known past for a model that needs one.
+    FitError
+        Where a model cannot be fitted, or with `leave_out` none can.
     SettingsError
         Where something is no model, or a cutoff is no day or there twice.
 
@@ -233,20 +256,39 @@ def backtest(
     frames: list[pd.DataFrame] = []
     fitted: dict[tuple[date, str, str], BaseEstimator] = {}
     trained: dict[date, date] = {}
+    left_out: dict[str, str] = {}
     for window, earlier in zip(windows, training, strict=True):
         tell(f"{window.cutoff}: snapshots")
         now = take_snapshot(log, window, columns)
         past = stack([take_snapshot(log, one, columns) for one in earlier]) if earlier else None
         trained[window.cutoff] = window.cutoff if past is None else past.window.end
         for rival in rivals:
+            if rival.name in left_out:
+                continue
             tell(f"{window.cutoff}: {rival.name} ({rival.target})")
             seen = _seen_by(rival, now, features)
             learned = None if past is None else _seen_by(rival, past, features)
-            ready = fit_before(rival.model, rival.target, seen, learned, horizon)
+            try:
+                ready = fit_before(rival.model, rival.target, seen, learned, horizon)
+                prediction = predict_target(ready, rival.target, seen.X, horizon)
+            except (DataError, FitError) as error:
+                if rival.is_baseline or not leave_out:
+                    raise
+                left_out[rival.name] = str(error)
+                continue
             fitted[window.cutoff, rival.target, rival.name] = ready
-            frames.append(_tidy(now, rival, predict_target(ready, rival.target, seen.X, horizon)))
+            frames.append(_tidy(now, rival, prediction))
+    _refuse_nobody_left(named, left_out)
     frame = pd.concat(frames, ignore_index=True)
-    return Backtest(frame, horizon, MappingProxyType(fitted), MappingProxyType(trained))
+    frame = frame.loc[~frame["model"].isin(list(left_out))].reset_index(drop=True)
+    kept = {key: model for key, model in fitted.items() if key[2] not in left_out}
+    return Backtest(frame, horizon, MappingProxyType(kept), MappingProxyType(trained), left_out)
+
+
+def _refuse_nobody_left(named: Mapping[str, BaseEstimator], left_out: Mapping[str, str]) -> None:
+    if all(name in left_out for name in named):
+        told = " ".join(f"{name}: {why.rstrip('.')}." for name, why in left_out.items())
+        raise FitError(f"No model could be fitted. {told}")
 
 
 class _Rival(NamedTuple):
@@ -274,7 +316,7 @@ def _seen_by(rival: _Rival, snapshot: Snapshot, features: Sequence[str] | None) 
     if features is None or rival.is_baseline:
         return snapshot
     chosen = list(dict.fromkeys([*(literature.name for literature in LITERATURE), *features]))
-    return replace(snapshot, X=snapshot.X[chosen])
+    return replace(snapshot, X=snapshot.X.reindex(columns=chosen))
 
 
 def _windows(cutoffs: Sequence[date | str], horizon: int) -> list[Window]:

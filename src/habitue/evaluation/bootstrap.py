@@ -93,8 +93,14 @@ def weight_chunks(
 
     Parameters
     ----------
-    n, n_replicates, random_state, groups
-        As in ``bootstrap_weights``.
+    n : int
+        Number of rows.
+    n_replicates : int
+        Number of draws, at least one.
+    random_state : int or numpy.random.Generator
+        Seed.
+    groups : array_like of shape (n,), optional
+        The customer of each row, where customers appear more than once; a customer is drawn whole.
 
     Yields
     ------

@@ -1,6 +1,6 @@
 """How well an ordering of customers agrees with what happened: weighted rank statistics.
 
-Every function takes outcome (n,), prediction (n,) and weights (B, n) and returns (B,) values: it sorts once
+Every score takes outcome (n,), prediction (n,) and weights (B, n) and returns (B,) values: it sorts once
 and sums along the order for all rows of weights together. A weight of two is two customers. Ties are never
 broken by the order of the rows: a value is its expectation over random orders within ties. Where a value is
 not defined it is nan.
@@ -36,6 +36,18 @@ _ROUNDING: Final = 1e-12  # of the sum of absolute outcomes: below it a sum coun
 
 def ratio(numerator: FloatArray, denominator: FloatArray, *, otherwise: float = np.nan) -> FloatArray:
     """Divide, giving `otherwise` where the denominator is zero.
+
+    Parameters
+    ----------
+    numerator, denominator : array
+        Broadcast against each other.
+    otherwise : float
+        What stands where nothing can be divided; nan if not given.
+
+    Returns
+    -------
+    array
+        Of the common shape.
 
     Examples
     --------
@@ -87,10 +99,24 @@ def _rank_covariance(values: FloatArray, key: FloatArray, weights: FloatArray) -
 def auc(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return how often one with outcome 1 is ranked above one with outcome 0; a tie is half.
 
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened, 1 or 0.
+    prediction : array of shape (n,)
+        What customers are ordered by.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        In [0, 1]; 1/2 for a constant prediction, nan with one class only.
+
     Notes
     -----
     The Mann-Whitney statistic over the number of pairs, from the covariance of outcome and mid-rank:
-    1/2 + sum w y (rank - mean rank) / (W1 W0). nan with one class only.
+    1/2 + sum w y (rank - mean rank) / (W1 W0), with W1 and W0 the weights of the two classes.
 
     Examples
     --------
@@ -105,10 +131,24 @@ def auc(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> Flo
 def average_precision(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the share of ones among those ranked at the top, averaged on the way down the list.
 
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened, 1 or 0.
+    prediction : array of shape (n,)
+        What customers are ordered by, the highest first.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        In [0, 1]; the share of ones for a constant prediction, nan without a one.
+
     Notes
     -----
     sum over thresholds of (recall_k - recall_(k-1)) precision_k, without interpolation; everybody tied at a
-    threshold is taken together, as in scikit-learn. nan without a one.
+    threshold is taken together, as in scikit-learn.
 
     Examples
     --------
@@ -124,6 +164,25 @@ def average_precision(outcome: FloatArray, prediction: FloatArray, weights: Floa
 
 def spearman(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the correlation of the ranks of outcome and prediction; nan if one is constant.
+
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened.
+    prediction : array of shape (n,)
+        What customers are ordered by.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        In [-1, 1].
+
+    Notes
+    -----
+    Pearson's correlation of weighted mid-ranks: the rank of a run of equal values is the number of customers
+    below it plus half of its own.
 
     Examples
     --------
@@ -152,13 +211,27 @@ def _ranks(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatAr
 def normalised_gini(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the gain of this ranking over a random one, as a share of the gain of the perfect ranking.
 
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened.
+    prediction : array of shape (n,)
+        What customers are ordered by.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        In [-1, 1]; 0 for a constant prediction, nan for a constant outcome.
+
     Notes
     -----
     The Gini coefficient of the outcome ordered by prediction over that of the outcome ordered by itself. Both
     are 2 cov(outcome, rank) / (W total), so that the total cancels and what is computed is cov(outcome, rank
     by prediction) / cov(outcome, rank by outcome). Negative outcomes (net returns) and a total of zero or
     less therefore need no special treatment: the value stays in [-1, 1]. For outcomes of 0 and 1 it is 2 AUC
-    - 1. nan if the outcome is constant; 0 if the prediction is.
+    - 1.
 
     References
     ----------
@@ -198,7 +271,7 @@ def cumulative_sums(
     Notes
     -----
     Linear within a run of equal keys, and within the one customer at the edge: that is the expectation over
-    random orders.
+    random orders of equals. A share is one of the total weight, so that 0 gives 0 and 1 the sum over all.
 
     Examples
     --------
@@ -225,10 +298,24 @@ def _interpolate(at: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
 def lift_top_decile(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the share of ones among the tenth with the highest predictions over their share among all.
 
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened, 1 or 0.
+    prediction : array of shape (n,)
+        What customers are ordered by.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        In [0, 10]; 1 for a constant prediction, nan without a one.
+
     Notes
     -----
     The tenth is exactly n / 10 customers: the customer at its edge counts in part, ties at the edge by
-    expectation. nan without a one.
+    expectation.
 
     Examples
     --------
@@ -242,11 +329,25 @@ def lift_top_decile(outcome: FloatArray, prediction: FloatArray, weights: FloatA
 def decile_mape(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Return how far mean prediction and mean outcome differ in tenths ranked by prediction.
 
+    Parameters
+    ----------
+    outcome : array of shape (n,)
+        What happened.
+    prediction : array of shape (n,)
+        What customers are ordered by, in the unit of the outcome.
+    weights : array of shape (B, n)
+        How many customers each stands for, not negative.
+
+    Returns
+    -------
+    array of shape (B,)
+        A share of the outcome, 0 or more; nan where no decile has a relative error.
+
     Notes
     -----
     mean over deciles of |mean prediction - mean outcome| / |mean outcome|. Each decile is exactly n / 10
     customers, the one at an edge counting in part, ties at an edge by expectation. A decile whose outcomes
-    sum to zero has no relative error and is left out of the mean; nan if that is all of them.
+    sum to zero (to 1e-12 of the sum of all absolute outcomes) has no relative error and is left out.
 
     Examples
     --------

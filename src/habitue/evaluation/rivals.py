@@ -1,7 +1,8 @@
 """The honest baselines that stand in every table, and how any model is trained without seeing its own test.
 
 A model that needs outcomes learns from earlier snapshots whose label windows end on or before the cutoff; one
-that needs none (scikit-learn's tag ``target_tags.required`` is False) learns from what is known at the cutoff.
+that needs none (scikit-learn's tag ``target_tags.required`` is False) learns from what is known at the
+cutoff.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from habitue.errors import DataError, SettingsError
@@ -103,10 +105,12 @@ def named_models(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) 
     return named
 
 
-def _as_mapping(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) -> dict[str, BaseEstimator]:
+def _as_mapping(
+    models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator] | BaseEstimator | str,
+) -> dict[str, BaseEstimator]:
     if isinstance(models, Mapping):
         return dict(models)
-    if not isinstance(models, Sequence) or isinstance(models, str):
+    if isinstance(models, str | BaseEstimator):
         raise SettingsError(f"Models come as a list, or a mapping from name to model; got {models!r}.")
     named = {type(model).__name__: model for model in models}
     if len(named) < len(models):
@@ -116,6 +120,18 @@ def _as_mapping(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) -
 
 def targets_of(name: str, model: BaseEstimator) -> tuple[str, ...]:
     """Return the columns of y that a model predicts.
+
+    Parameters
+    ----------
+    name : str
+        How messages call it.
+    model : estimator
+        Fitted or not.
+
+    Returns
+    -------
+    tuple of str
+        Some of `TARGETS`.
 
     Raises
     ------
@@ -131,8 +147,8 @@ def targets_of(name: str, model: BaseEstimator) -> tuple[str, ...]:
     if hasattr(model, "expected_purchases") and hasattr(model, "p_no_purchase"):
         return ("n_purchases", "churned")
     raise SettingsError(
-        f"{name} ({type(model).__name__}) cannot be tested: it must be a classifier (churn), a regressor (spend) "
-        "or a purchase model with expected_purchases and p_no_purchase."
+        f"{name} ({type(model).__name__}) cannot be tested: it must be a classifier (churn), a regressor "
+        "(spend) or a purchase model with expected_purchases and p_no_purchase."
     )
 
 
@@ -172,14 +188,26 @@ def fit_before(
 def needs_outcomes(model: BaseEstimator) -> bool:
     """Tell whether a model learns from known outcomes (scikit-learn's tag), and not from purchases alone.
 
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not; of a pipeline or a search the model inside counts too.
+
     Examples
     --------
     >>> needs_outcomes(MeanRegressor()), needs_outcomes(ZeroRegressor())
     (True, False)
     """
-    if is_classifier(model) or is_regressor(model):
-        return bool(get_tags(model).target_tags.required)
-    return False
+    if not (is_classifier(model) or is_regressor(model)):
+        return False
+    inside = _model_inside(model)
+    return bool(get_tags(model).target_tags.required) or (inside is not None and needs_outcomes(inside))
+
+
+def _model_inside(model: BaseEstimator) -> BaseEstimator | None:
+    """Return what a pipeline ends in or a search wraps: their own tags say that no outcome is needed."""
+    inside = model.steps[-1][1] if isinstance(model, Pipeline) else getattr(model, "estimator", None)
+    return inside if isinstance(inside, BaseEstimator) else None
 
 
 def predict_target(model: BaseEstimator, target: str, X: pd.DataFrame, horizon: int) -> FloatArray:
@@ -219,8 +247,8 @@ def _p_churn(classifier: Any, X: pd.DataFrame) -> FloatArray:
     chances = np.asarray(classifier.predict_proba(X), dtype=np.float64)
     if chances.ndim != 2 or chances.shape[1] != 2:
         raise DataError(
-            f"{type(classifier).__name__} must give the chances of two classes, stays and churns; it gave shape "
-            f"{chances.shape}. Where it learned from one class only, choose another cutoff or horizon."
+            f"{type(classifier).__name__} must give the chances of two classes, stays and churns; it gave "
+            f"shape {chances.shape}. Where it learned from one class only, choose another cutoff or horizon."
         )
     return chances[:, 1]
 

@@ -51,7 +51,7 @@ ScoreFunction = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 class Score:
     """One way of judging predictions, with what a reader must know about it.
 
-    Parameters
+    Attributes
     ----------
     name : str
         As in tables and settings, e.g. ``"auc"``.
@@ -190,6 +190,18 @@ def _check_weights(sample_weight: npt.ArrayLike, n: int) -> FloatArray:
 def squared_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
     """Return the squared distance between prediction and outcome, per customer (unit squared).
 
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened.
+    prediction : ndarray of shape (n,)
+        What was predicted.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        (prediction - outcome)^2.
+
     Examples
     --------
     >>> squared_error(np.array([1.0, 0.0]), np.array([3.0, 0.0]))
@@ -201,6 +213,18 @@ def squared_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
 def absolute_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
     """Return the distance between prediction and outcome, per customer (unit of the outcome).
 
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened.
+    prediction : ndarray of shape (n,)
+        What was predicted.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        |prediction - outcome|.
+
     Examples
     --------
     >>> absolute_error(np.array([1.0, 5.0]), np.array([3.0, 4.0]))
@@ -211,6 +235,18 @@ def absolute_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
 
 def brier(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
     """Return the squared distance between probability and fact, per customer, in [0, 1].
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened, 1 or 0.
+    prediction : ndarray of shape (n,)
+        What was predicted, in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        0 where it was certain and right, 0.25 for one half, 1 where it was certain and wrong.
 
     References
     ----------
@@ -226,6 +262,18 @@ def brier(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
 
 def log_loss(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
     """Return how surprised the prediction is by the fact, per customer, in nats.
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened, 1 or 0.
+    prediction : ndarray of shape (n,)
+        What was predicted, in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Between 1e-6 and 13.8; 0.693 for one half.
 
     Notes
     -----

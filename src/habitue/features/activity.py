@@ -21,7 +21,7 @@ def recency() -> str:
 
 
 @feature("visits")
-def T() -> str:
+def T() -> str:  # noqa: N802
     """Days from the first purchase to the cutoff."""
     return "DATE_DIFF('day', MIN(day), $cutoff)"
 

@@ -7,6 +7,7 @@ anything else is refused when the feature is defined.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from habitue.vocabulary import VOCABULARY, Pillar
 
 __all__ = ["ALLOWED", "PARAMETERS", "READS", "Feature", "columns_of", "feature"]
 
-ALLOWED: tuple[type[exp.Expression], ...] = (
+ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.Count,
     exp.Sum,
     exp.Min,
@@ -89,7 +90,9 @@ class Feature:
         try:
             tree = sqlglot.parse_one(self.sql, dialect="duckdb")
         except SqlglotError as error:
-            raise SettingsError(f"Feature {self.name!r} is no SQL expression: {error}") from error
+            # sqlglot underlines with escape codes, which are no part of a sentence.
+            detail = re.sub(r"\x1b\[\d+m", "", str(error).splitlines()[0])
+            raise SettingsError(f"Feature {self.name!r} is no SQL expression: {detail}") from error
         _refuse_strange_calls(self.name, tree)
         _refuse_strange_names(self.name, self.reads, tree)
 
@@ -133,8 +136,8 @@ def columns_of(reads: str) -> tuple[str, ...]:
     return ("day", *(column.name for column in SCHEMAS[READS[reads]].columns))
 
 
-def _refuse_strange_calls(name: str, tree: exp.Expression) -> None:
-    if any(tree.find_all(*_REFUSED)):
+def _refuse_strange_calls(name: str, tree: exp.Expr) -> None:
+    if not isinstance(tree, exp.Condition | exp.Filter) or any(tree.find_all(*_REFUSED)):
         raise SettingsError(
             f"Feature {name!r} must be one aggregate, without subqueries, windows or statements."
         )
@@ -149,7 +152,7 @@ def _refuse_strange_calls(name: str, tree: exp.Expression) -> None:
         )
 
 
-def _refuse_strange_names(name: str, reads: str, tree: exp.Expression) -> None:
+def _refuse_strange_names(name: str, reads: str, tree: exp.Expr) -> None:
     known = columns_of(reads)
     strange = sorted({column.sql() for column in tree.find_all(exp.Column) if column.sql() not in known})
     if strange:

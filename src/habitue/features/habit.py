@@ -27,7 +27,7 @@ def gap_last() -> str:
 
 @feature("visits")
 def gap_cv() -> str:
-    """Standard deviation of the gaps over their mean, from exact integer sums: n·Σg²/(Σg)² − 1, unbiased."""
+    """Return the gaps' standard deviation over their mean, from exact sums: n·Σg²/(Σg)² − 1."""
     return (
         "SQRT(GREATEST(COUNT(gap) * SUM(gap * gap) - SUM(gap) * SUM(gap), 0) * COUNT(gap) "
         "/ CAST(NULLIF(COUNT(gap) - 1, 0) AS DOUBLE)) / SUM(gap)"

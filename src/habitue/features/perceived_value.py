@@ -1,4 +1,4 @@
-"""Perceived value: was it worth the money?"""
+"""Perceived value: whether it was worth the money."""
 
 from __future__ import annotations
 

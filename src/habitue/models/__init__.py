@@ -5,13 +5,15 @@ ones from all features and known outcomes. Only here is LightGBM imported, and o
 """
 
 from habitue.models.answers import ChurnAnswers, ValueAnswers
-from habitue.models.baselines import (
+from habitue.models.baseline_churn import (
     BaseRateClassifier,
     HiatusClassifier,
     LastPeriodRepeatClassifier,
+    RateClassifier,
+)
+from habitue.models.baseline_value import (
     LastPeriodRepeatRegressor,
     MeanRegressor,
-    RateClassifier,
     RateRegressor,
     ZeroRegressor,
 )

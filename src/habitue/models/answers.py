@@ -54,7 +54,23 @@ class ChurnAnswers(BaseEstimator):
         return _columns(self.classifier, _HISTORY)
 
     def answer(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return p_alive and churn_probability, indexed like X."""
+        """Return p_alive and churn_probability.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, 2)
+            Two probabilities, indexed like X.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing.
+        """
         answers = {
             "p_alive": np.asarray(self.purchases.p_alive(X)),
             "churn_probability": self.classifier.predict_proba(X)[:, 1],
@@ -62,11 +78,28 @@ class ChurnAnswers(BaseEstimator):
         return pd.DataFrame(answers, index=X.index)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return what each feature adds to the log-odds of churning."""
+        """Return what each feature adds to the log-odds of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, n_told)
+            One column for each thing the model tells of, indexed like X.
+        """
         return self.classifier.contributions(X)
 
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the values that reasons name: X, and inactivity where it is told by the others."""
+        """Return the values that reasons name: X, and inactivity = T - recency.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+        """
         return _with_inactivity(X)
 
 
@@ -105,7 +138,23 @@ class ValueAnswers(BaseEstimator):
         return _columns(self.regressor, _SPEND)
 
     def answer(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return p_alive, expected_purchases, clv, clv_lower and clv_upper, indexed like X."""
+        """Return p_alive, expected_purchases, clv, clv_lower and clv_upper.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, 5)
+            A probability, purchases and money within the horizon; indexed like X.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing.
+        """
         clv = np.asarray(self.regressor.predict(X), dtype=np.float64)
         lower, upper = self.interval.bounds(clv)
         answers = {
@@ -118,11 +167,28 @@ class ValueAnswers(BaseEstimator):
         return pd.DataFrame(answers, index=X.index)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return what each feature adds to the log of expected spend."""
+        """Return what each feature adds to the log of expected spend.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, n_told)
+            One column for each thing the model tells of, indexed like X.
+        """
         return self.regressor.contributions(X)
 
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the values that reasons name: X, and inactivity where it is told by the others."""
+        """Return the values that reasons name: X, and inactivity = T - recency.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least `input_columns_`.
+        """
         return _with_inactivity(X)
 
 

@@ -160,12 +160,29 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         return np.column_stack([1.0 - churn, churn])
 
     def predict(self, X: CustomerTable) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; probabilities are the better guide to what to do."""
+        """Return the likelier class of each customer; probabilities are the better guide to what to do.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting, in any order.
+        """
         likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(np.intp)
         return self.classes_[likelier]
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
-        """Return what each feature adds to the log-odds of churning (exact SHAP values)."""
+        """Return what each feature adds to the log-odds of churning (exact SHAP values).
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting, in any order.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, n_features)
+            One column for each feature of fitting.
+        """
         return boosting.contributions(self, X)
 
     def __sklearn_tags__(self) -> Tags:

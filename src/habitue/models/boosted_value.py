@@ -170,7 +170,18 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         return self.scale_ * np.asarray(self.booster_.predict(matrix), dtype=np.float64)
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
-        """Return what each feature adds to the log of expected spend (exact SHAP values)."""
+        """Return what each feature adds to the log of expected spend (exact SHAP values).
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting, in any order.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, n_features)
+            One column for each feature of fitting.
+        """
         return boosting.contributions(self, X)
 
     def __sklearn_tags__(self) -> Tags:

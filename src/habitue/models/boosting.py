@@ -61,12 +61,26 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
 def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     """Read X for predicting: the columns seen in fitting, by name, in whatever order they come.
 
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Fitted, with a ``booster_``.
+    X : DataFrame or array_like of shape (n_customers, n_features)
+        A frame with at least the columns of fitting, or an array of exactly these, in their order.
+
+    Returns
+    -------
+    ndarray of shape (n_customers, n_features)
+        In the order of fitting; NaN is missing.
+
     Raises
     ------
     NotFittedError
         Before fit.
     SchemaError
         Where a column seen in fitting is missing; names it and those there.
+    DataError
+        Where a value is infinite, there is no row, or an array has another number of columns.
     """
     check_is_fitted(estimator, "booster_")
     names: list[str] = list(vars(estimator)["feature_names_in_"])
@@ -83,6 +97,13 @@ def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
 
 def needed(estimator: BaseEstimator, y: npt.ArrayLike | None) -> npt.ArrayLike:
     """Return y, or say that it was left out.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Named in the message.
+    y : array_like of shape (n_customers,) or None
+        Outcomes.
 
     Raises
     ------
@@ -117,7 +138,7 @@ def _named(X: CustomerTable) -> pd.DataFrame:
 
 def _finite(frame: pd.DataFrame, names: Sequence[str]) -> FloatArray:
     columns = read_columns(frame, names)
-    infinite = np.isinf(columns.values).any(axis=1)
+    infinite = np.asarray(np.isinf(columns.values).any(axis=1))
     columns.refuse(
         infinite, "no infinity (missing is fine)", advice="Replace infinite values by missing ones."
     )
@@ -127,9 +148,9 @@ def _finite(frame: pd.DataFrame, names: Sequence[str]) -> FloatArray:
 def load_lightgbm() -> ModuleType:
     """Import LightGBM so that its threads sleep while they wait.
 
-    Spinning threads are a little faster on an idle machine and ten times slower on a shared one, where a thread
-    that waits keeps the one that works from its core. The variable counts when the library is first loaded; one
-    that the user has set is left alone.
+    Spinning threads are a little faster on an idle machine and ten times slower on a shared one, where a
+    thread that waits keeps the one that works from its core. The variable counts when the library is first
+    loaded; one that the user has set is left alone.
 
     Returns
     -------
@@ -186,6 +207,7 @@ def contributions(estimator: BaseEstimator, X: CustomerTable) -> pd.DataFrame:
     estimator : BaseEstimator
         Fitted, with a ``booster_``.
     X : DataFrame of shape (n_customers, n_features)
+        With at least the columns of fitting, in any order.
 
     Returns
     -------
@@ -206,7 +228,18 @@ def contributions(estimator: BaseEstimator, X: CustomerTable) -> pd.DataFrame:
 
 
 def settings_of(estimator: BaseEstimator) -> dict[str, Any]:
-    """Return LightGBM's parameters that the boosted models have in common."""
+    """Return LightGBM's parameters that the boosted models have in common.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With the parameters of `BoostedChurnClassifier`, in scikit-learn's spelling.
+
+    Returns
+    -------
+    dict
+        The same in LightGBM's spelling; an `n_jobs` of None is 0, which is all cores.
+    """
     params = estimator.get_params(deep=False)
     return {
         "learning_rate": params["learning_rate"],

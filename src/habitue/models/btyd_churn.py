@@ -30,19 +30,49 @@ class PurchaseModel(Protocol):
     """A buy-till-you-die model, which knows when customers buy and when they leave."""
 
     def fit(self, X: CustomerTable, y: object = None) -> Self:
-        """Learn from frequency, recency and T."""
+        """Learn from frequency, recency and T.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like of shape (n_customers, n_features)
+            With frequency, recency, T; times in days.
+        y : ignored
+            For scikit-learn's sake.
+        """
         ...
 
     def p_alive(self, X: CustomerTable) -> Answer:
-        """Return the belief that each customer has not left."""
+        """Return the belief that each customer has not left: one probability a customer.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like of shape (n_customers, n_features)
+            With frequency, recency, T; times in days.
+        """
         ...
 
     def p_no_purchase(self, X: CustomerTable, *, horizon: float | None = None) -> Answer:
-        """Return the chance of no purchase within the horizon."""
+        """Return the chance of no purchase within the horizon: one probability a customer.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like of shape (n_customers, n_features)
+            With frequency, recency, T; times in days.
+        horizon : float, optional
+            Days ahead; the model's own where None.
+        """
         ...
 
     def expected_purchases(self, X: CustomerTable, *, horizon: float | None = None) -> Answer:
-        """Return the expected purchases within the horizon."""
+        """Return the expected purchases within the horizon: one number >= 0 a customer.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like of shape (n_customers, n_features)
+            With frequency, recency, T; times in days.
+        horizon : float, optional
+            Days ahead; the model's own where None.
+        """
         ...
 
 
@@ -134,22 +164,49 @@ class BTYDChurnClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: CustomerTable) -> FloatArray:
         """Return the chances of staying and of churning.
 
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With frequency, recency, T; or an array of exactly these.
+
         Returns
         -------
         ndarray of shape (n_customers, 2)
             Column 1 is P(no purchase within the horizon).
+
+        Raises
+        ------
+        SchemaError, DataError
+            Where a column is missing or a row cannot be a customer's history.
         """
         check_is_fitted(self, "purchases_")
         churn = np.asarray(self.purchases_.p_no_purchase(X, horizon=self.horizon), dtype=np.float64)
         return np.column_stack([1.0 - churn, churn])
 
     def predict(self, X: CustomerTable) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; probabilities are the better guide to what to do."""
+        """Return the likelier class of each customer; probabilities are the better guide to what to do.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With frequency, recency, T; or an array of exactly these.
+        """
         likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(np.intp)
         return self.classes_[likelier]
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
-        """Return what frequency, inactivity and T add to the log-odds of churning, the median being 0."""
+        """Return what frequency, inactivity and T add to the log-odds of churning, the median being 0.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With frequency, recency, T; or an array of exactly these.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, 3)
+            Exact Shapley values against `typical_`, with probabilities held within [1e-12, 1 - 1e-12].
+        """
         check_is_fitted(self, "purchases_")
         return shapley(self._log_odds, known_things(as_frame(X, HISTORY), _THINGS), pd.Series(self.typical_))
 
@@ -170,7 +227,9 @@ def as_frame(X: CustomerTable, names: Sequence[str]) -> pd.DataFrame:
     Parameters
     ----------
     X : DataFrame or array_like of shape (n_customers, len(names))
+        A frame is handed back unchecked.
     names : sequence of str
+        The columns of an array, in order.
 
     Raises
     ------

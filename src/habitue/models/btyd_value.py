@@ -130,10 +130,20 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: CustomerTable) -> FloatArray:
         """Return the expected spend of each customer within the horizon.
 
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With frequency, recency, T and monetary_value, or an array of exactly these.
+
         Returns
         -------
         ndarray of shape (n_customers,)
             Money, returns taken off.
+
+        Raises
+        ------
+        SchemaError, DataError
+            Where a column is missing or a row cannot be a customer's history.
         """
         check_is_fitted(self, "purchases_")
         frame = as_frame(X, _COLUMNS)
@@ -143,7 +153,18 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
         return purchases * np.asarray(self.spend_.expected_spend(frame), dtype=np.float64) * self.net_share_
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
-        """Return what each known thing adds to the log of expected spend, against the median customer."""
+        """Return what each known thing adds to the log of expected spend, against the median customer.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With frequency, recency, T and monetary_value, or an array of exactly these.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, 4)
+            Exact Shapley values against `typical_`, with spend held at 1e-12 or more.
+        """
         check_is_fitted(self, "purchases_")
         return shapley(
             self._log_value, known_things(as_frame(X, _COLUMNS), _THINGS), pd.Series(self.typical_)
@@ -163,6 +184,8 @@ def _net_share(X: pd.DataFrame) -> float:
     """Share of purchases that was kept; 1 where X says nothing of returns."""
     if not {"returns_share", "spend_total"} <= set(X.columns):
         return 1.0
-    returned = float((X["returns_share"].fillna(0.0) * X["spend_total"]).sum())
-    bought = float(X["spend_total"].sum())
+    share, spent = (
+        X[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("returns_share", "spend_total")
+    )
+    returned, bought = float(np.nansum(share * spent)), float(np.nansum(spent))
     return max(1.0 - returned / bought, 0.0) if bought > 0 else 1.0

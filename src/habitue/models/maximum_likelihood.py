@@ -35,7 +35,7 @@ _DIFFERENCE = 1e-5
 class Maximum(NamedTuple):
     """Where the search ended.
 
-    Parameters
+    Attributes
     ----------
     theta : ndarray of shape (n_parameters,)
         Unconstrained parameters at the maximum.

@@ -41,7 +41,7 @@ Answer: TypeAlias = "pd.Series | FloatArray"
 class Columns(NamedTuple):
     """Columns read from X.
 
-    Parameters
+    Attributes
     ----------
     names : tuple of str
         Their names.
@@ -87,7 +87,7 @@ class Columns(NamedTuple):
 class Distinct(NamedTuple):
     """Rows that differ, and how often each came.
 
-    Parameters
+    Attributes
     ----------
     rows : ndarray of shape (n_distinct, n_columns)
         Sorted rows.

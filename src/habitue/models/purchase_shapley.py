@@ -58,7 +58,7 @@ def known_things(X: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     known["inactivity"] = known["T"] - known["recency"]
     if "monetary_value" in known:
         known["monetary_value"] = known["monetary_value"].fillna(0.0)
-    return known[list(names)]
+    return known.reindex(columns=list(names))
 
 
 def typical_customer(things: pd.DataFrame) -> dict[str, float]:
@@ -128,8 +128,9 @@ def shapley(
 
 def _mixed(things: pd.DataFrame, typical: pd.Series, subset: Sequence[str]) -> pd.DataFrame:
     """Take the customer's own value for the subset and the typical one for the rest, as one history."""
+    usual = dict(zip(typical.index, typical.to_numpy(dtype=np.float64), strict=True))
     mixed = pd.DataFrame(
-        {name: things[name] if name in subset else float(typical[name]) for name in things.columns},
+        {name: things[name] if name in subset else usual[name] for name in things.columns},
         index=things.index,
     )
     repeats = mixed["frequency"] > 0

@@ -1,8 +1,8 @@
 """Fitting a probability model where customers are few: as asked, and steadied where that has no best fit.
 
 On a few dozen customers the likelihood of a probability model may have no inner maximum. The two models that
-people ask for churn and value then steady it with a penalty and say so; a model fitted by itself still raises,
-so that whoever studies parameters is never handed others than asked for.
+people ask for churn and value then steady it with a penalty and say so; a model fitted by itself still
+raises, so that whoever studies parameters is never handed others than asked for.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def fit_steadily(model: M, X: CustomerTable) -> M:
 
 def _fit_with_penalty(asked: Any, X: CustomerTable, error: ConvergenceError) -> Any:
     for penalizer in PENALIZERS:
-        steadied = clone(asked).set_params(penalizer=penalizer)
+        steadied: Any = clone(asked)
+        steadied.set_params(penalizer=penalizer)
         try:
             steadied.fit(X)
         except ConvergenceError:
@@ -80,8 +81,8 @@ def _fit_with_penalty(asked: Any, X: CustomerTable, error: ConvergenceError) -> 
         name = type(asked).__name__
         warnings.warn(
             f"These customers do not determine {name} by themselves, so it was fitted with "
-            f"penalizer={penalizer}, a pull towards ordinary parameters. Use more customers or a longer observation, or hand in "
-            f"{name}(penalizer={penalizer}) to choose it yourself.",
+            f"penalizer={penalizer}, a pull towards ordinary parameters. Use more customers or a longer "
+            f"observation, or hand in {name}(penalizer={penalizer}) to choose it yourself.",
             HabitueWarning,
             stacklevel=4,
         )

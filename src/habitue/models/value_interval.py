@@ -50,8 +50,8 @@ class ValueInterval(BaseEstimator):
     the prediction itself, which can only raise that share. Most customers of a low level spend nothing: there
     the interval is [0, prediction].
 
-    A customer with a predicted spend of 0 gets [0, 0]: there is nothing to multiply. Predictions below 0 count
-    as 0.
+    A customer with a predicted spend of 0 gets [0, 0]: there is nothing to multiply. Predictions below 0
+    count as 0.
 
     References
     ----------
@@ -96,7 +96,8 @@ class ValueInterval(BaseEstimator):
         Warns
         -----
         HabitueWarning
-            Where customers are too few for the stated share to hold; the interval then spans all that was seen.
+            Where customers are too few for the stated share to hold; the interval then spans all that was
+            seen.
         """
         if not 0.0 < self.confidence < 1.0:
             raise SettingsError(f"confidence must lie between 0 and 1; got {self.confidence}.")
@@ -153,9 +154,9 @@ def _enough(confidence: float) -> int:
 def _warn_if_too_few(n_customers: int, confidence: float) -> None:
     if n_customers < _enough(confidence):
         warnings.warn(
-            f"An interval that holds for {confidence:.0%} of customers takes {_enough(confidence)} or more to learn "
-            f"from; there are {n_customers} with a predicted spend above 0. It now spans all that was seen of them, "
-            "which holds less often. Use more customers or a lower confidence.",
+            f"An interval that holds for {confidence:.0%} of customers takes {_enough(confidence)} or more "
+            f"to learn from; there are {n_customers} with a predicted spend above 0. It now spans all that "
+            "was seen of them, which holds less often. Use more customers or a lower confidence.",
             HabitueWarning,
             stacklevel=3,
         )

@@ -4,7 +4,7 @@ While alive a customer buys at random times with rate lambda ~ Gamma(r, rate alp
 purchase he leaves for good with probability p ~ Beta(a, b). What is known of him is his history: x repeat
 purchases (``frequency``), the last at t_x (``recency``), seen until ``T``. Times may be in any one unit;
 alpha is in the same unit, and multiplying all of them by c changes no answer but the log-likelihood, by
--x log c, because it is a density of x times.
+-x log c, because it is a density of x times, and its derivative by alpha, by 1 / c.
 
 Formulas only: fitting is :class:`habitue.models.bgnbd.BGNBD`. Nothing is checked here; what is handed in
 must be a possible history (whole x >= 0, 0 <= t_x <= T, t_x = 0 where x = 0) with positive parameters.
@@ -50,7 +50,7 @@ _LOG_ODDS = np.arange(-70.0, 36.0, _STEP)
 class BGNBDParams(NamedTuple):
     """The four numbers of a BG/NBD customer base.
 
-    Parameters
+    Attributes
     ----------
     r : float
         Shape of the Gamma distribution of purchase rates; small where customers differ a lot.
@@ -176,7 +176,7 @@ def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     References
     ----------
     Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2008). Computing P(alive) using the BG/NBD model.
-    brucehardie.com/notes/021, equation (5).
+    brucehardie.com/notes/021.
 
     Examples
     --------
@@ -256,8 +256,9 @@ def expected_purchases(
     -----
     P(alive) E[(1 - (1 + p t / (alpha + T))^-(r + x)) / p] with p ~ Beta(a, b + x). This is equation (10) of
     the paper before its integral is written as a 2F1, which returns NaN for large x and at a = 1. Gauss-
-    Jacobi nodes do it to 1e-10 unless t is many times alpha + T and a is small; there the mean is taken
-    by parts and by the trapezoidal rule over the log-odds of p, which has no such limit. Checked to 1e-8
+    Jacobi nodes do it to 1e-10 unless a < 12 and, with z = t / (alpha + T), either z > 10 or
+    z (r + x) / (a + b + x) > 1.5; there the mean is taken by parts and by the trapezoidal rule over the
+    log-odds of p, which has no such limit. Checked to 1e-8
     for x to 1e4, T to 1e5, t from 1e-6 to 1e5, a from 1e-6.
 
     References

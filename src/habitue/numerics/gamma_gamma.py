@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 class GammaGammaParams(NamedTuple):
     """The three numbers of a gamma-gamma customer base.
 
-    Parameters
+    Attributes
     ----------
     p : float
         Shape of the Gamma distribution of one customer's amounts; their coefficient of variation is

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 class Rule(NamedTuple):
     """Nodes and weights of quadrature rules, one rule a row.
 
-    Parameters
+    Attributes
     ----------
     nodes : ndarray of shape (n_rules, n_nodes)
         Points in [0, 1], ascending.

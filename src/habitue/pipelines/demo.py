@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import log as ln
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,30 +94,12 @@ def demo(folder: Path, *, store: Store, now: datetime, stage: Say, step: Say) ->
     # A folder that cannot be written to is told at once, not after all the work.
     writable_folder(folder)
     clock = _Clock()
-    step("reading CDNOW")
-    log = datasets.cdnow()
-    check = log.checks["transactions"]
-    stage(
-        f"Read {check.n_rows:,} transactions of {log.n_customers:,} customers, {log.first_day} to "
-        f"{log.observed_until}; {check.n_quarantined} rows set aside. {' '.join(check.notes)}"
-    )
+    log = _read(stage, step)
     clock.lap("read")
-    window = Window(log.observed_until, HORIZON)
-    evaluated = Window(pd.Timestamp(window.cutoff) - pd.Timedelta(days=HORIZON), HORIZON)
-    learned = training_cutoffs(log, evaluated)
-    features = take_snapshot(log, evaluated).X.shape[1]
-    stage(
-        f"Took snapshots of all customers at {', '.join(map(str, learned))} to learn from, and at "
-        f"{evaluated.cutoff} to be tested on: {features} features each, computed in SQL, outcomes over {HORIZON} days."
-    )
+    _tell_snapshots(log, stage, step)
     clock.lap("snapshots")
     published = published_figures(step)
-    stage(
-        "Fitted BG/NBD and gamma-gamma on the literature's split (2,357 customers, 39 weeks): all "
-        f"{len(published) - 3} published figures recovered."
-        if published["agrees"].all()
-        else "Fitted BG/NBD and gamma-gamma on the literature's split: NOT all published figures were recovered."
-    )
+    stage(_agreement(published))
     clock.lap("literature")
     trained = {name: _train(name, log, store, now, step) for name in ("churn", "clv")}
     for one in trained.values():
@@ -127,11 +109,50 @@ def demo(folder: Path, *, store: Store, now: datetime, stage: Say, step: Say) ->
     scored = score_customers(log, references, store=store, now=now, progress=step)
     scores_path = folder / "scores.parquet"
     write_scores(scored, scores_path)
-    stage(f"Scored all {len(scored.frame):,} customers as of {window.cutoff} with the champions from the registry.")
+    day = scored.manifest["cutoff"]
+    stage(f"Scored all {len(scored.frame):,} customers as of {day} with the champions from the registry.")
     clock.lap("score")
     step("writing the report")
-    report_path = tell(
-        scores_path,
+    report_path = _tell(scores_path, folder, store, now, published)
+    stage(f"Wrote the report: {report_path}")
+    clock.lap("report")
+    return Demo(log, trained, scored, published, scores_path, report_path, clock.laps)
+
+
+def _read(stage: Say, step: Say) -> CustomerLog:
+    step("reading CDNOW")
+    log = datasets.cdnow()
+    check = log.checks["transactions"]
+    stage(
+        f"Read {check.n_rows:,} transactions of {log.n_customers:,} customers, {log.first_day} to "
+        f"{log.observed_until}; {check.n_quarantined} rows set aside. {' '.join(check.notes)}"
+    )
+    return log
+
+
+def _tell_snapshots(log: CustomerLog, stage: Say, step: Say) -> None:
+    """Take the snapshot that models are tested on, and say which they learn from."""
+    step("snapshots")
+    evaluated = Window(log.observed_until - timedelta(days=HORIZON), HORIZON)
+    learned = training_cutoffs(log, evaluated)
+    features = take_snapshot(log, evaluated).X.shape[1]
+    stage(
+        f"Took snapshots of all customers at {', '.join(map(str, learned))} to learn from, and at "
+        f"{evaluated.cutoff} to be tested on: {features} features each, computed in SQL, outcomes over "
+        f"{HORIZON} days."
+    )
+
+
+def _agreement(published: pd.DataFrame) -> str:
+    fitted = "Fitted BG/NBD and gamma-gamma on the literature's split"
+    if not published["agrees"].all():
+        return f"{fitted}: NOT all published figures were recovered."
+    return f"{fitted} (2,357 customers, 39 weeks): all {len(_PUBLISHED)} published figures recovered."
+
+
+def _tell(scores: Path, folder: Path, store: Store, now: datetime, published: pd.DataFrame) -> Path:
+    return tell(
+        scores,
         folder / "report.html",
         store=store,
         money="$",
@@ -139,9 +160,6 @@ def demo(folder: Path, *, store: Store, now: datetime, stage: Say, step: Say) ->
         now=now,
         published=published.drop(columns="agrees"),
     )
-    stage(f"Wrote the report: {report_path}")
-    clock.lap("report")
-    return Demo(log, trained, scored, published, scores_path, report_path, clock.laps)
 
 
 def _train(name: str, log: CustomerLog, store: Store, now: datetime, step: Say) -> Trained:
@@ -169,8 +187,8 @@ def published_figures(step: Say = lambda _: None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        figure, published, here, agrees (to the digits printed); the last three rows are purchases in the 39 weeks
-        after, which the papers plot but do not print.
+        figure, published, here, agrees (to the digits printed); the last three rows are purchases in the 39
+        weeks after, which the papers plot but do not print.
     """
     step("BG/NBD and gamma-gamma on the literature's split")
     sample = datasets.cdnow(sample=True)
@@ -188,8 +206,16 @@ def published_figures(step: Say = lambda _: None) -> pd.DataFrame:
     ]
     found = tested.of("n_purchases", "BG/NBD")
     rows += [
-        {"figure": "purchases in the next 39 weeks, actual", "published": None, "here": found["outcome"].sum()},
-        {"figure": "purchases in the next 39 weeks, BG/NBD", "published": None, "here": found["prediction"].sum()},
+        {
+            "figure": "purchases in the next 39 weeks, actual",
+            "published": None,
+            "here": found["outcome"].sum(),
+        },
+        {
+            "figure": "purchases in the next 39 weeks, BG/NBD",
+            "published": None,
+            "here": found["prediction"].sum(),
+        },
         {
             "figure": "mean absolute error per customer, BG/NBD",
             "published": None,

@@ -1,4 +1,4 @@
-"""Files: read with a sentence when they are wrong, written beside and renamed so that none is ever half there."""
+"""Files are written beside and renamed, so that none is ever half there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from habitue.errors import SettingsError
 
-__all__ = ["write_beside", "writable_folder"]
+__all__ = ["writable_folder", "write_beside", "write_text"]
 
 
 def writable_folder(folder: Path) -> Path:
@@ -26,7 +26,8 @@ def writable_folder(folder: Path) -> Path:
             return folder
     except OSError as error:
         raise SettingsError(
-            f"Nothing can be written to {folder} ({error.strerror}); choose another folder, or make it writable."
+            f"Nothing can be written to {folder} ({error.strerror}); choose another folder, or make "
+            "it writable."
         ) from error
 
 
@@ -45,8 +46,10 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
     Raises
     ------
     SettingsError
-        Where the folder cannot be written to, or the disk is full.
+        Where the folder cannot be written to, the disk is full, or a folder has that name.
     """
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder; name a file in it.")
     writable_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -57,3 +60,16 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text as UTF-8, beside and renamed.
+
+    Parameters
+    ----------
+    path : Path
+        Where it belongs.
+    text : str
+        All of it.
+    """
+    return write_beside(path, lambda to: to.write_text(text, encoding="utf-8") and None)

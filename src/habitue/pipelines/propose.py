@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from habitue.errors import SchemaError, SettingsError
-from habitue.pipelines.files import write_beside
+from habitue.errors import SettingsError
+from habitue.pipelines.columns import guess_columns, guess_decimal
+from habitue.pipelines.files import write_text
 from habitue.records import CustomerLog, DuckDBEngine, read_log
 from habitue.records.engine import quoted
 from habitue.records.sources import open_source
 
 __all__ = ["Proposal", "propose", "propose_horizon", "write_settings"]
 
-_ID = r"customer|client|kunde|cliente|user|account|member|buyer|shopper|household|guest|subscriber|contact|person|cust"
-_TIME = r"timestamp|datetime|date|time|datum|fecha|day|created|ordered|purchased|invoiced|when|at$"
-_AMOUNT = r"amount|total|revenue|sales|spend|spent|value|betrag|umsatz|montant|importe|paid|payment|price|dollar"
-_QUANTITY = r"quantity|qty|units|count|menge|items|number"
-_UNIT_PRICE = r"unit.?price|price.?per|unit.?cost|item.?price|stueckpreis|^price$"
-_NOT_ID = r"name|mail|phone|country|city|segment|type|age|gender|zip"
-_NOT_AMOUNT = r"tax|vat|discount|shipping|id$|year|month|rate|percent"
+_USUAL_GAP = """
+SELECT quantile_cont(gap, 0.75) FROM (
+    SELECT date_diff('day', lag(day) OVER (PARTITION BY customer_id ORDER BY day), day) AS gap
+    FROM (SELECT DISTINCT customer_id, day FROM transactions WHERE amount >= 0)
+) WHERE gap IS NOT NULL
+"""
 
 
 @dataclass(frozen=True)
@@ -76,81 +74,14 @@ def propose(source: str, given: Mapping[str, str]) -> Proposal:
     selected = ", ".join(quoted(name) for name in types)
     sample = engine.rows(f"SELECT {selected} FROM {relation.sql} LIMIT 2000")
     relation.release()
-    values = {name: [row[place] for row in sample if row[place] is not None] for place, name in enumerate(types)}
-    reading = dict(place) | _guess(types, values) | dict(given)
-    reading |= {} if "decimal" in reading else _decimal(reading["amount"], values)
+    values = {name: [row[n] for row in sample if row[n] is not None] for n, name in enumerate(types)}
+    reading = place | guess_columns(types, values, given) | dict(given)
+    decimal = guess_decimal(values.get(reading["amount"], ()))
+    if decimal is not None:
+        reading.setdefault("decimal", decimal)
     log = read_log(source, **reading)  # pyright: ignore[reportArgumentType]
     horizon, why = propose_horizon(log)
     return Proposal(_without_password(source), reading, log, horizon, why)
-
-
-def _guess(types: Mapping[str, str], values: Mapping[str, list[Any]]) -> dict[str, str]:
-    """Guess the three columns that are needed."""
-    dates = [name for name in types if _looks_like_date(types[name], values[name])]
-    numbers = [name for name in types if name not in dates and _looks_like_number(types[name], values[name])]
-    found = {
-        "customer_id": _best([name for name in types if name not in dates], _ID, _NOT_ID),
-        "timestamp": _best(dates, _TIME, "") or (dates[0] if dates else None),
-        "amount": _amount(numbers),
-    }
-    missing = [name for name, column in found.items() if column is None]
-    if missing:
-        raise SchemaError(
-            f"No column looks like {' or '.join(missing)}. The columns there are: {', '.join(types)}. "
-            f"Say which, for example: habitue init FILE --{missing[0].replace('_', '-')} {next(iter(types))}"
-        )
-    return {name: column for name, column in found.items() if column is not None}
-
-
-def _best(names: list[str], wanted: str, unwanted: str) -> str | None:
-    """The first column whose name fits best: an id rather than a mere mention."""
-    fitting = [name for name in names if re.search(wanted, name, re.IGNORECASE)]
-    fitting = [name for name in fitting if not (unwanted and re.search(unwanted, name, re.IGNORECASE))]
-    keys = [name for name in fitting if re.search(r"id$|_id|no$|number$|key$", name, re.IGNORECASE)]
-    return next(iter(keys or fitting), None)
-
-
-def _amount(numbers: list[str]) -> str | None:
-    """A total if there is one, else quantity times unit price."""
-    unit = _best(numbers, _UNIT_PRICE, "")
-    quantity = _best(numbers, _QUANTITY, r"id$|no$")
-    totals = [
-        name for name in numbers
-        if re.search(_AMOUNT, name, re.IGNORECASE)
-        and not re.search(_NOT_AMOUNT, name, re.IGNORECASE) and name not in {unit, quantity}
-    ]  # fmt: skip
-    if totals:
-        return totals[0]
-    if unit and quantity and unit != quantity:
-        return f"{_as_operand(quantity)} * {_as_operand(unit)}"
-    return unit
-
-
-def _as_operand(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else quoted(name)
-
-
-def _looks_like_date(sql_type: str, values: list[Any]) -> bool:
-    if sql_type == "DATE" or sql_type.startswith("TIMESTAMP"):
-        return True
-    text = [str(value).strip() for value in values]
-    pattern = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[ -][A-Za-z]{3}|(19|20)\d{6}$)"
-    return len(text) > 0 and sum(bool(re.match(pattern, value)) for value in text) > 0.8 * len(text)
-
-
-def _looks_like_number(sql_type: str, values: list[Any]) -> bool:
-    if sql_type != "VARCHAR":
-        return bool(re.match(r"DOUBLE|FLOAT|DECIMAL|.*INT", sql_type))
-    pattern = r"^[^\d()-]{0,4}-?[^\d()-]{0,4}\d[\d.,' ]*[^\d()]{0,4}$"
-    return bool(values) and sum(bool(re.match(pattern, str(value).strip())) for value in values) > 0.8 * len(values)
-
-
-def _decimal(amount: str, values: Mapping[str, list[Any]]) -> dict[str, str]:
-    """Propose the decimal comma where amounts are written with one."""
-    text = [str(value) for value in values.get(amount, []) if isinstance(value, str)]
-    comma = sum(bool(re.search(r",\d{1,2}\D*$", value)) for value in text)
-    point = sum(bool(re.search(r"\.\d{1,2}\D*$", value)) for value in text)
-    return {"decimal": ","} if comma > point else {}
 
 
 def propose_horizon(log: CustomerLog) -> tuple[int, str]:
@@ -166,18 +97,17 @@ def propose_horizon(log: CustomerLog) -> tuple[int, str]:
     tuple of int and str
         Days, in whole weeks, and why.
     """
-    quantile = log.engine.rows(
-        "SELECT quantile_cont(gap, 0.75) FROM (SELECT date_diff('day', lag(day) OVER (PARTITION BY customer_id "
-        "ORDER BY day), day) AS gap FROM (SELECT DISTINCT customer_id, day FROM transactions WHERE amount >= 0)) "
-        "WHERE gap IS NOT NULL"
-    )[0][0]
+    quantile = log.engine.rows(_USUAL_GAP)[0][0]
     span = (log.observed_until - log.first_day).days
     longest = max(span // 4, 1)
     if quantile is None:
         return longest, "a quarter of the log, as nobody has bought twice yet"
     weeks = 7 * math.ceil(float(quantile) / 7)
     if weeks > longest:
-        return longest, f"a quarter of the log; three of four repeat purchases come within {quantile:.0f} days"
+        return (
+            longest,
+            f"a quarter of the log; three of four repeat purchases come within {quantile:.0f} days",
+        )
     return max(weeks, 1), f"three of four repeat purchases come within {quantile:.0f} days of the one before"
 
 
@@ -188,11 +118,14 @@ def _without_password(source: str) -> str:
     parts = urlsplit(source)
     host = parts.netloc.rpartition("@")
     user = host[0].partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}@{host[2]}" if user else host[2]))
+    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key != "password"])
+    return urlunsplit(parts._replace(netloc=f"{user}@{host[2]}" if user else host[2], query=query))
 
 
-def write_settings(proposal: Proposal, folder: Path, *, shown: str | None = None, force: bool = False) -> list[Path]:
-    """Write ``habitue.toml`` and, where there are none yet, the recipes ``models/churn.toml`` and ``models/clv.toml``.
+def write_settings(
+    proposal: Proposal, folder: Path, *, shown: str | None = None, force: bool = False
+) -> list[Path]:
+    """Write ``habitue.toml`` and, where there are none yet, the recipes of churn and clv in ``models/``.
 
     Parameters
     ----------
@@ -218,22 +151,21 @@ def write_settings(proposal: Proposal, folder: Path, *, shown: str | None = None
     target = folder / "habitue.toml"
     if target.exists() and not force:
         raise SettingsError(f"{target} is there already; edit it, or replace it with --force.")
-    written = [write_beside(target, lambda to: to.write_text(_settings_text(proposal, shown), encoding="utf-8") and None)]
+    written = [write_text(target, _settings_text(proposal, shown))]
     for name in ("churn.toml", "clv.toml"):
-        recipe = folder / "models" / name
-        if not recipe.exists():
+        if not (folder / "models" / name).exists():
             text = (files("habitue.pipelines") / "templates" / name).read_text(encoding="utf-8")
-            written.append(write_beside(recipe, lambda to, text=text: to.write_text(text, encoding="utf-8") and None))
+            written.append(write_text(folder / "models" / name, text))
     return written
 
 
 def _settings_text(proposal: Proposal, shown: str | None) -> str:
     log, check = proposal.log, proposal.log.checks["transactions"]
     reading = {**proposal.reading}
-    named = [f"{name} = {json.dumps(reading.pop(name), ensure_ascii=False)}" for name in ("customer_id", "timestamp", "amount")]
-    others = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in reading.items()]
+    named = [f"{name} = {_quoted(reading.pop(name))}" for name in ("customer_id", "timestamp", "amount")]
+    others = [f"{name} = {_quoted(value)}" for name, value in reading.items()]
     return (files("habitue.pipelines") / "templates" / "habitue.toml").read_text(encoding="utf-8").format(
-        source=json.dumps(_without_password(shown or proposal.source), ensure_ascii=False),
+        source=_quoted(_without_password(shown or proposal.source)),
         named="\n".join(named),
         others="\n".join(others) + "\n" if others else "",
         found=f"{check.n_admitted:,} transactions of {log.n_customers:,} customers, {log.first_day} to "
@@ -242,3 +174,8 @@ def _settings_text(proposal: Proposal, shown: str | None) -> str:
         horizon=proposal.horizon,
         why=proposal.why_horizon,
     )  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML does: as JSON, but that TOML knows no bare DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from habitue import models
 from habitue.errors import SettingsError
 from habitue.evaluation import SCORES
-from habitue.pipelines.settings import Strict, read_toml
+from habitue.pipelines.settings import LONGEST_HORIZON, Strict, read_toml
 
 __all__ = ["Challenger", "ChampionRule", "Recipe", "built_in_recipe", "read_recipe"]
 
@@ -21,6 +21,9 @@ _MODELS = {
     "churned": ("BTYDChurnClassifier", "BoostedChurnClassifier"),
     "spend": ("BTYDValueRegressor", "BoostedValueRegressor"),
 }
+_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_ .()-]*$"
+"""Names that a reference such as ``name@champion`` can hold."""
+
 _PRETTY = {
     "BTYDChurnClassifier": "BG/NBD",
     "BTYDValueRegressor": "BG/NBD + gamma-gamma",
@@ -50,7 +53,9 @@ class Challenger(Strict):
             Where a parameter is unknown; names the nearest.
         """
         estimator: Any = getattr(models, self.model)()
-        known = [name for name in estimator.get_params(deep=False) if name not in {"horizon", "purchases", "spend"}]
+        known = [
+            name for name in estimator.get_params(deep=False) if name not in {"horizon", "purchases", "spend"}
+        ]
         for name in self.params:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
@@ -82,9 +87,9 @@ class Recipe(Strict):
     simpler one is champion.
     """
 
-    name: str
+    name: str = Field(pattern=_NAME)
     target: Literal["churned", "spend"]
-    horizon: int | None = Field(default=None, gt=0)
+    horizon: int | None = Field(default=None, gt=0, le=LONGEST_HORIZON)
     features: list[str] | None = None
     interval: float = Field(default=0.8, gt=0, lt=1)
     evaluation: Evaluation = Evaluation()
@@ -104,7 +109,9 @@ class Recipe(Strict):
                 allowed = ", ".join(_MODELS[self.target])
                 near = get_close_matches(one.model, _MODELS[self.target], n=1)
                 hint = f"did you mean {near[0]!r}? " if near else ""
-                raise SettingsError(f"{one.model!r} cannot predict {self.target}: {hint}Possible are {allowed}.")
+                raise SettingsError(
+                    f"{one.model!r} cannot predict {self.target}: {hint}Possible are {allowed}."
+                )
             one.build()
         names = [one.name for one in self.challengers]
         if len(set(names)) < len(names):
@@ -114,7 +121,8 @@ class Recipe(Strict):
             near = get_close_matches(self.champion.metric, metrics, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise SettingsError(
-                f"champion.metric {self.champion.metric!r} is unknown: {hint}Possible are {', '.join(metrics)}."
+                f"champion.metric {self.champion.metric!r} is unknown: {hint}"
+                f"Possible are {', '.join(metrics)}."
             )
 
 
@@ -127,7 +135,9 @@ def read_recipe(path: Path) -> Recipe:
         Where the file is missing or says something impossible.
     """
     if not path.is_file():
-        raise SettingsError(f"There is no recipe {path}. `habitue init` writes models/churn.toml and models/clv.toml.")
+        raise SettingsError(
+            f"There is no recipe {path}. `habitue init` writes models/churn.toml and models/clv.toml."
+        )
     recipe = read_toml(path, Recipe)
     try:
         recipe.check()

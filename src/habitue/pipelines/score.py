@@ -1,6 +1,7 @@
 """`habitue score`: registered models answer for every customer, into one Parquet file.
 
-The file is written beside and renamed, with a manifest (``<name>.manifest.json``) that says what it was made of.
+The file is written beside and renamed, with a manifest (``<name>.manifest.json``) that says what it was made
+of.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from habitue.errors import SettingsError
-from habitue.pipelines.files import write_beside
+from habitue.errors import RegistryError, SettingsError
+from habitue.pipelines.files import writable_folder, write_beside, write_text
 from habitue.records import CustomerLog
 from habitue.snapshots import Window, take_snapshot
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel, ModelVersion, Store
 
-__all__ = ["SCORE_COLUMNS", "Scored", "manifest_of", "score_customers", "write_scores"]
+__all__ = ["SCORE_COLUMNS", "Scored", "check_target", "manifest_of", "score_customers", "write_scores"]
 
 Progress = Callable[[str], None]
 
@@ -92,7 +93,8 @@ def score_customers(
     log : CustomerLog
         The records.
     references : sequence of str
-        One or two models, such as ``habitue-churn@champion``; a churn model and a value model may stand together.
+        One or two models, such as ``habitue-churn@champion``; a churn model and a value model may stand
+        together.
     store : Store
         MLflow's home.
     now : datetime
@@ -116,12 +118,12 @@ def score_customers(
     SettingsError
         Models that answer the same question, or for different horizons, stand together.
     """
-    from habitue.tracking import load, resolve
+    from habitue.tracking import load
 
     tell = progress or (lambda _: None)
     tell("loading the models")
     # An alias is resolved once: the version that it meant then is what answers, whatever happens meanwhile.
-    loaded = [load(store, resolve(store, reference)) for reference in references]
+    loaded = [load(store, version) for version in _resolved(store, references)]
     horizon = _one_horizon(loaded)
     window = Window(cutoff or log.observed_until, horizon)
     tell(f"features as of {window.cutoff}")
@@ -134,11 +136,24 @@ def score_customers(
     return Scored(frame, _manifest(log, window, loaded, frame, now))
 
 
+def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
+    from habitue.tracking import resolve
+
+    try:
+        return [resolve(store, reference) for reference in references]
+    except RegistryError as error:
+        raise RegistryError(
+            f"{error}. Train it with `habitue train` and its recipe, or choose another with --model."
+        ) from error
+
+
 def _one_horizon(loaded: Sequence[LoadedModel]) -> int:
     horizons = {one.version.label: int(one.answers.horizon) for one in loaded}
     if len(set(horizons.values())) > 1:
         told = ", ".join(f"{label} {days} days" for label, days in horizons.items())
-        raise SettingsError(f"These models look ahead by different horizons ({told}); score them one at a time.")
+        raise SettingsError(
+            f"These models look ahead by different horizons ({told}); score them one at a time."
+        )
     return next(iter(horizons.values()))
 
 
@@ -151,7 +166,8 @@ def _answer(X: pd.DataFrame, loaded: Sequence[LoadedModel], *, reasons: bool) ->
         twice = (set(answers) & set(table.columns)) - {"p_alive"}
         if twice:
             raise SettingsError(
-                f"{one.version.label} answers what another model of this run answers ({', '.join(sorted(twice))})."
+                f"{one.version.label} answers what another model of this run answers "
+                f"({', '.join(sorted(twice))}); score them one at a time."
             )
         answers |= {name: table[name] for name in table.columns if name not in answers}
     return pd.DataFrame(answers, index=X.index)
@@ -258,16 +274,33 @@ def write_scores(scored: Scored, path: Path) -> Path:
     SettingsError
         Where the ending is another, or the folder cannot be written to.
     """
-    writers: dict[str, Callable[[Path], None]] = {
-        ".parquet": lambda to: scored.frame.to_parquet(to, index=False),
-        ".csv": lambda to: scored.frame.to_csv(to, index=False),
-    }
-    if path.suffix not in writers:
-        raise SettingsError(f"Scores are written to .parquet or .csv; got {path.name!r}.")
-    write_beside(path, writers[path.suffix])
+    check_target(path)
+    if path.suffix == ".csv":
+        write_beside(path, lambda to: scored.frame.to_csv(to, index=False))
+    else:
+        write_beside(path, lambda to: scored.frame.to_parquet(to, index=False))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     text = json.dumps({**scored.manifest, "file": path.name, "sha256": digest}, indent=2, ensure_ascii=False)
-    return write_beside(manifest_of(path), lambda to: to.write_text(text + "\n", encoding="utf-8") and None)
+    return write_text(manifest_of(path), text + "\n")
+
+
+def check_target(path: Path) -> Path:
+    """Make sure, before any work, that scores can be written there.
+
+    Parameters
+    ----------
+    path : Path
+        Must end in .parquet or .csv; its folder is made if need be.
+
+    Raises
+    ------
+    SettingsError
+        Where the ending is another, it is a folder, or its folder cannot be written to.
+    """
+    if path.suffix not in {".parquet", ".csv"} or path.is_dir():
+        raise SettingsError(f"Scores are written to a .parquet or .csv file; got {path.name!r}.")
+    writable_folder(path.parent)
+    return path
 
 
 def manifest_of(path: Path) -> Path:

@@ -6,7 +6,7 @@ A key that is not known is answered with the nearest one that is.
 from __future__ import annotations
 
 import tomllib
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,10 @@ from pydantic_core import ErrorDetails
 from habitue.errors import SettingsError
 from habitue.records import CustomerLog, read_log
 
-__all__ = ["DataSettings", "Settings", "read_settings", "read_toml"]
+__all__ = ["LONGEST_HORIZON", "DataSettings", "Settings", "Strict", "read_settings", "read_toml"]
+
+LONGEST_HORIZON = 36_525
+"""Days, a century: beyond it the calendar ends before the horizon does."""
 
 M = TypeVar("M", bound=BaseModel)
 _DATABASES = ("postgresql://", "postgres://")
@@ -60,6 +63,8 @@ class DataSettings(Strict):
         Rows dated after today are typing errors, and quarantined: one of them would move the end of the log.
         """
         given = self.model_dump(exclude={"source"}, exclude_none=True)
+        # One day more: in some zone it is tomorrow already.
+        given["not_after"] = today + timedelta(days=1)
         if self.source.startswith(_DATABASES):
             return read_log(self.source, **given)
         return read_log(folder / Path(self.source).expanduser(), **given)
@@ -70,7 +75,7 @@ class Settings(Strict):
 
     data: DataSettings
     cutoff: date | None = None
-    horizon: int = Field(default=91, gt=0)
+    horizon: int = Field(default=91, gt=0, le=LONGEST_HORIZON)
     money: str = ""
     """Sign or code of the currency, as the report shows it."""
     mlruns: str = "mlruns"
@@ -100,7 +105,8 @@ def read_toml(path: Path, model: type[M]) -> M:
         As `read_settings`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a byte order mark, which is no TOML.
+        text = path.read_text(encoding="utf-8-sig")
         return model.model_validate(tomllib.loads(text))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} could not be read: {error}.") from error

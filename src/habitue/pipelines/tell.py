@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from habitue.errors import DataError
 from habitue.pipelines.score import manifest_of
@@ -55,10 +57,10 @@ def tell(
     Raises
     ------
     DataError
-        Where there are no scores or no manifest.
+        Where there are no scores, no manifest, or that of other scores.
     """
     manifest = _read_manifest(scores)
-    frame = pd.read_csv(scores) if scores.suffix == ".csv" else pd.read_parquet(scores)
+    frame = _read_scores(scores)
     tables, curves = _evidence(manifest, store)
     data: dict[str, Any] = manifest["data"]
     levels = [model["interval"] for model in manifest["models"] if model["interval"]]
@@ -94,9 +96,23 @@ def _read_manifest(scores: Path) -> dict[str, Any]:
         raise DataError(f"There are no scores at {scores}. Make them with: habitue score")
     path = manifest_of(scores)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        belongs = manifest["sha256"] == hashlib.sha256(scores.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{scores} has no readable manifest ({path.name}) beside it; score again.") from error
+    if not belongs:
+        raise DataError(f"{path.name} does not belong to {scores}, which was changed since; score again.")
+    return manifest
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    try:
+        # As text: an id such as 0042 is no number.
+        return (
+            pd.read_csv(path, dtype={"customer_id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
+        )
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"{path} could not be read as scores: {str(error).splitlines()[0]}") from error
 
 
 def _champion(model: Mapping[str, Any]) -> Champion:

@@ -1,8 +1,12 @@
-"""`habitue train`: challengers are tested on held-out days, logged, registered, and the better one crowned."""
+"""`habitue train`: challengers are tested on held-out days, registered, and the better one crowned.
+
+A challenger that cannot be fitted to these data is told of and left out; the others compete without it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,21 +15,28 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from habitue.errors import DataError, FitError, HabitueError
-from habitue.evaluation import SCORES, Backtest, backtest, decile_table, gains, reliability
+from habitue.errors import DataError, HabitueError, HabitueWarning
+from habitue.evaluation import SCORES, Backtest, backtest
 from habitue.evaluation.rivals import fit_before, predict_target
 from habitue.models import BGNBD, ChurnAnswers, ValueAnswers, ValueInterval
+from habitue.models.small_bases import fit_steadily
 from habitue.pipelines.recipes import Recipe
+from habitue.pipelines.remember import Training, curves_of, remember
 from habitue.records import CustomerLog
-from habitue.report import charts
-from habitue.report.curves import read_curves
-from habitue.report.rivals import read_leaderboard
 from habitue.snapshots import Snapshot, Window, stack, take_snapshot, training_cutoffs
 
 if TYPE_CHECKING:
     from habitue.tracking import ModelVersion, Store
 
-__all__ = ["Choice", "Trained", "backtest_recipe", "choose_champion", "evaluation_cutoffs", "train"]
+__all__ = [
+    "Choice",
+    "Trained",
+    "backtest_recipe",
+    "choose_champion",
+    "evaluation_cutoffs",
+    "scores_of",
+    "train",
+]
 
 Progress = Callable[[str], None]
 
@@ -54,7 +65,7 @@ class Trained:
     tested : Backtest
         Predictions and outcomes of all models.
     scores : DataFrame
-        target, model, score, value, lower, upper.
+        target, model, score, value, lower, upper; a challenger that could not be fitted has no values.
     curves : Mapping[str, DataFrame]
         reliability, gains and deciles of the challengers and baselines.
     choice : Choice
@@ -62,7 +73,9 @@ class Trained:
     version : ModelVersion
         Its registered version.
     versions : Mapping[str, int]
-        Registered version of every challenger.
+        Registered version of every challenger that could be fitted.
+    not_fitted : Mapping[str, str]
+        Challengers that could not, and why.
     """
 
     recipe: Recipe
@@ -73,27 +86,54 @@ class Trained:
     choice: Choice
     version: ModelVersion
     versions: Mapping[str, int]
+    not_fitted: Mapping[str, str]
 
 
 def evaluation_cutoffs(log: CustomerLog, horizon: int, n_cutoffs: int = 1) -> list[date]:
     """Return the latest cutoffs whose horizon lies inside the log, one horizon apart, in order of time.
 
+    Parameters
+    ----------
+    log : CustomerLog
+        Says where records begin and end.
+    horizon : int
+        Days ahead.
+    n_cutoffs : int
+        So many, or as many as the log has room for.
+
     Raises
     ------
     DataError
         Where the log is shorter than two horizons: one to learn from and one to be tested on.
+
+    Warns
+    -----
+    HabitueWarning
+        Where the log has room for fewer.
     """
-    latest = log.observed_until - timedelta(days=horizon)
-    cutoffs = [latest - timedelta(days=horizon * place) for place in range(n_cutoffs)]
-    usable = [cutoff for cutoff in cutoffs if cutoff - timedelta(days=horizon) > log.first_day]
-    if not usable:
-        days = (log.observed_until - log.first_day).days
+    # Counted in days: whatever the horizon, no date before the calendar begins is ever made.
+    span = (log.observed_until - log.first_day).days
+    room = (span - 1) // horizon - 1
+    if room < 1:
         raise DataError(
-            f"The log spans {days} days ({log.first_day} to {log.observed_until}); a horizon of {horizon} days "
-            f"needs more than twice that many: one to learn from, one to be tested on. Choose a horizon below "
-            f"{max(days // 2, 1)} days."
+            f"The log spans {span} days ({log.first_day} to {log.observed_until}); a horizon of {horizon} "
+            f"days needs more than twice that many: one to learn from, one to be tested on. {_way_out(span)}"
         )
-    return sorted(usable)
+    if room < n_cutoffs:
+        warnings.warn(
+            f"The log has room for {room} of {n_cutoffs} cutoffs {horizon} days apart, so {room} are tested.",
+            HabitueWarning,
+            stacklevel=2,
+        )
+    latest = log.observed_until - timedelta(days=horizon)
+    return [latest - timedelta(days=horizon * place) for place in reversed(range(min(room, n_cutoffs)))]
+
+
+def _way_out(span: int) -> str:
+    longest = (span - 1) // 2
+    return (
+        f"Choose a horizon of at most {longest} days." if longest > 0 else "More days of records are needed."
+    )
 
 
 def backtest_recipe(
@@ -118,6 +158,16 @@ def backtest_recipe(
         Past cutoffs; the recipe's number where None.
     progress : callable, optional
         Called with one line before each step.
+
+    Returns
+    -------
+    Backtest
+        Without the challengers that could not be fitted; ``left_out`` says why.
+
+    Raises
+    ------
+    FitError
+        Where none could be fitted.
     """
     days = recipe.horizon or horizon
     return backtest(
@@ -128,8 +178,40 @@ def backtest_recipe(
         n_training=recipe.evaluation.n_training,
         step=recipe.evaluation.step,
         features=recipe.features,
+        leave_out=True,
         progress=progress,
     )
+
+
+def scores_of(tested: Backtest, recipe: Recipe) -> pd.DataFrame:
+    """Score all models; challengers that could not be fitted are in the table, without values.
+
+    Parameters
+    ----------
+    tested : Backtest
+        Of `backtest_recipe`.
+    recipe : Recipe
+        Says how many bootstrap draws stand behind each interval.
+
+    Returns
+    -------
+    DataFrame
+        target, model, score, value, lower, upper.
+    """
+    scores = tested.scores(n_replicates=recipe.evaluation.n_replicates)
+    empty = [
+        {
+            "target": recipe.target,
+            "model": name,
+            "score": score.name,
+            "value": np.nan,
+            "lower": np.nan,
+            "upper": np.nan,
+        }
+        for name in tested.left_out
+        for score in SCORES[recipe.target]
+    ]
+    return pd.concat([scores, pd.DataFrame(empty)], ignore_index=True) if empty else scores
 
 
 def train(
@@ -174,31 +256,35 @@ def train(
     days = recipe.horizon or horizon
     tested = backtest_recipe(log, recipe, horizon=days, progress=tell)
     tell("scores with bootstrap intervals")
-    scores = tested.scores(n_replicates=recipe.evaluation.n_replicates)
-    curves = _curves(tested, recipe.target)
+    scores = scores_of(tested, recipe)
     choice = choose_champion(tested, scores, recipe)
-    window = Window(max(tested.trained_until), days)
-    now_known = take_snapshot(log, window, recipe.features)
-    purchases = _purchases(now_known)
+    now_known = take_snapshot(log, Window(max(tested.trained_until), days), recipe.features)
+    training = Training(
+        recipe=recipe,
+        recipe_text=recipe_text,
+        tested=tested,
+        scores=scores,
+        curves=curves_of(tested, recipe.target),
+        why=choice.why,
+        now_known=now_known,
+        learned_from=_learned_from(log, recipe, now_known.window),
+        fingerprint=log.fingerprint(),
+        source=source,
+    )
+    ready = _answers(training, log, tell)
     versions: dict[str, int] = {}
-    for challenger in recipe.challengers:
-        tell(f"{challenger.name}: logging and registering")
-        versions[challenger.name] = _log(
-            challenger.name,
-            _answers(challenger.name, tested, log, recipe, now_known, purchases),
-            tested=tested,
-            scores=scores,
-            curves=curves,
-            choice=choice,
-            recipe=recipe,
-            recipe_text=recipe_text,
-            now_known=now_known,
-            fingerprint=log.fingerprint(),
-            source=source,
-            store=store,
-        )
+    for label, answers in ready.items():
+        tell(f"{label}: logging and registering")
+        versions[label] = remember(label, answers, training, store)
     version = set_champion(store, recipe.name, versions[choice.label], why=choice.why, when=now)
-    return Trained(recipe, days, tested, scores, curves, choice, version, versions)
+    return Trained(
+        recipe, days, tested, scores, training.curves, choice, version, versions, dict(tested.left_out)
+    )
+
+
+def _learned_from(log: CustomerLog, recipe: Recipe, window: Window) -> list[date]:
+    """Return the cutoffs of the snapshots that the models of this window learned from."""
+    return training_cutoffs(log, window, n_cutoffs=recipe.evaluation.n_training, step=recipe.evaluation.step)
 
 
 def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> Choice:
@@ -212,64 +298,87 @@ def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> C
         Of `Backtest.scores`.
     recipe : Recipe
         Challengers from simple to complex, and the rule.
+
+    Returns
+    -------
+    Choice
+        Its sentence also names the challengers that could not be fitted. Where the score is not defined, as
+        AUC where nobody left, the simplest challenger is chosen.
     """
-    metric, target = recipe.champion.metric, recipe.target
-    labels = [challenger.name for challenger in recipe.challengers]
-    score = next(one for one in SCORES[target] if one.name == metric)
-    rows = scores[(scores["target"] == target) & (scores["score"] == metric)].set_index("model")["value"]
+    labels = [one.name for one in recipe.challengers if one.name not in tested.left_out]
+    told = "".join(f" {name} could not be fitted: {why}" for name, why in tested.left_out.items())
+    rows = scores[(scores["target"] == recipe.target) & (scores["score"] == recipe.champion.metric)]
+    values = {label: float(rows.set_index("model")["value"][label]) for label in labels}
+    chosen = _best(tested, values, recipe)
+    return Choice(chosen.label, chosen.why + told)
 
-    def loss(value: float) -> float:
-        if score.greater_is_better is None:
-            return abs(value - (score.ideal or 0.0))
-        return -value if score.greater_is_better else value
 
-    ranked = sorted(labels, key=lambda label: loss(rows[label]))
-    best = ranked[0]
-    told = ", ".join(f"{label} {rows[label]:.4f}" for label in ranked)
+def _best(tested: Backtest, values: Mapping[str, float], recipe: Recipe) -> Choice:
+    """Apply the rule to the values of those that were fitted, from simple to complex."""
+    metric, labels = recipe.champion.metric, list(values)
+    ranked = sorted(
+        (label for label in labels if np.isfinite(values[label])), key=lambda one: _loss(values[one], recipe)
+    )
+    if not ranked:
+        why = f"{labels[0]}: {metric} is not defined on these held-out days; it is the simplest."
+        return Choice(labels[0], why)
+    told = ", ".join(f"{label} {values[label]:.4f}" for label in ranked)
+    if len(labels) == 1:
+        return Choice(labels[0], f"{labels[0]}: the only challenger ({metric} on held-out days {told}).")
+    best, confidence = ranked[0], recipe.champion.confidence
     for simpler in labels[: labels.index(best)]:
-        difference = tested.compare(best, simpler, metric, target=target, confidence=recipe.champion.confidence)
-        if difference.lower <= 0.0 <= difference.upper:
+        difference = tested.compare(best, simpler, metric, target=recipe.target, confidence=confidence)
+        if not (difference.lower > 0.0 or difference.upper < 0.0):
             return Choice(
                 simpler,
-                f"{simpler}: by {metric} ({told}) {best} is not better beyond chance ({difference.value:+.4f}, "
-                f"{recipe.champion.confidence:.0%} interval {difference.lower:+.4f} to {difference.upper:+.4f}), "
-                f"and {simpler} is the simpler of the two.",
+                f"{simpler}: by {metric} ({told}) {best} is not better beyond chance "
+                f"({difference.value:+.4f}, {confidence:.0%} interval {difference.lower:+.4f} to "
+                f"{difference.upper:+.4f}), and {simpler} is the simpler of the two.",
             )
     return Choice(best, f"{best}: best by {metric} on held-out days ({told}).")
 
 
-def _purchases(now_known: Snapshot) -> BGNBD:
-    """Fit the model behind p_alive and expected_purchases, with a little ridge where there is no inner optimum."""
-    try:
-        return BGNBD().fit(now_known.X)
-    except FitError:
-        return BGNBD(penalizer=0.01).fit(now_known.X)
+def _loss(value: float, recipe: Recipe) -> float:
+    """Turn a score so that less is better."""
+    score = next(one for one in SCORES[recipe.target] if one.name == recipe.champion.metric)
+    if score.greater_is_better is None:
+        return abs(value - (score.ideal or 0.0))
+    return -value if score.greater_is_better else value
 
 
-def _answers(
-    label: str, tested: Backtest, log: CustomerLog, recipe: Recipe, now_known: Snapshot, purchases: BGNBD
-) -> ChurnAnswers | ValueAnswers:
-    """Bundle what is registered: the model of the last cutoff, and what stands beside its answer."""
-    cutoff = now_known.window.cutoff
-    model: Any = tested.models[cutoff, recipe.target, label]
-    if recipe.target == "churned":
-        return ChurnAnswers(classifier=model, purchases=purchases, horizon=tested.horizon)
-    interval = _interval(model, log, recipe, now_known.window)
-    return ValueAnswers(regressor=model, purchases=purchases, interval=interval, horizon=tested.horizon)
+def _answers(training: Training, log: CustomerLog, tell: Progress) -> dict[str, ChurnAnswers | ValueAnswers]:
+    """Bundle what is registered: each model of the last cutoff, and what stands beside its answer.
+
+    All are made before any is registered, so that a failure leaves no half of them behind.
+    """
+    tested, window, recipe = training.tested, training.now_known.window, training.recipe
+    # Behind p_alive and expected_purchases, whichever model answers the question itself.
+    purchases = fit_steadily(BGNBD(), training.now_known.X)
+    answers: dict[str, ChurnAnswers | ValueAnswers] = {}
+    for label in (one.name for one in recipe.challengers if one.name not in tested.left_out):
+        model: Any = tested.models[window.cutoff, recipe.target, label]
+        if recipe.target == "churned":
+            answers[label] = ChurnAnswers(classifier=model, purchases=purchases, horizon=tested.horizon)
+        else:
+            tell(f"{label}: intervals")
+            interval = _interval(model, log, training)
+            answers[label] = ValueAnswers(
+                regressor=model, purchases=purchases, interval=interval, horizon=tested.horizon
+            )
+    return answers
 
 
-def _interval(model: BaseEstimator, log: CustomerLog, recipe: Recipe, window: Window) -> ValueInterval:
+def _interval(model: BaseEstimator, log: CustomerLog, training: Training) -> ValueInterval:
     """Learn the interval from customers kept from a copy of the model, all before the cutoff."""
-    cutoffs = training_cutoffs(
-        log, window, n_cutoffs=recipe.evaluation.n_training, step=recipe.evaluation.step
-    )
+    recipe, window = training.recipe, training.now_known.window
+    cutoffs = training.learned_from
     snapshots = [take_snapshot(log, Window(cutoff, window.horizon), recipe.features) for cutoff in cutoffs]
     kept = _every(snapshots[-1].X.index)
     learned = [_only(snapshot, ~snapshot.X.index.isin(kept)) for snapshot in snapshots]
     try:
         copy = fit_before(model, recipe.target, learned[-1], stack(learned), window.horizon)
     except HabitueError:
-        # Too few customers to part: an interval learned from those it was fitted on is too narrow, yet finite.
+        # Too few customers to part: learned from those it was fitted on, an interval is too narrow.
         copy, kept = model, snapshots[-1].X.index
     judged = _only(snapshots[-1], snapshots[-1].X.index.isin(kept))
     predicted = predict_target(copy, recipe.target, judged.X, window.horizon)
@@ -282,106 +391,3 @@ def _every(customers: pd.Index) -> pd.Index:
 
 def _only(snapshot: Snapshot, chosen: Any) -> Snapshot:
     return Snapshot(snapshot.window, snapshot.X[chosen], snapshot.outcomes[chosen])
-
-
-def _curves(tested: Backtest, target: str) -> dict[str, pd.DataFrame]:
-    """Curves of every model at the last cutoff, for charts."""
-    last = tested.frame[tested.frame["cutoff"] == max(tested.trained_until)]
-    parts: dict[str, list[pd.DataFrame]] = {}
-    for model, rows in last[last["target"] == target].groupby("model", sort=False):
-        pair = rows["outcome"].to_numpy(), rows["prediction"].to_numpy()
-        made = {"gains": gains(*pair)}
-        made |= {"reliability": reliability(*pair)} if target == "churned" else {"deciles": decile_table(*pair)}
-        for name, frame in made.items():
-            parts.setdefault(name, []).append(frame.assign(model=model))
-    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
-
-
-def _log(
-    label: str,
-    answers: ChurnAnswers | ValueAnswers,
-    *,
-    tested: Backtest,
-    scores: pd.DataFrame,
-    curves: Mapping[str, pd.DataFrame],
-    choice: Choice,
-    recipe: Recipe,
-    recipe_text: str,
-    now_known: Snapshot,
-    fingerprint: str,
-    source: str,
-    store: Store,
-) -> int:
-    """Write one challenger's run and register its model; return the version."""
-    from habitue.tracking import log_training
-
-    challenger = next(one for one in recipe.challengers if one.name == label)
-    cutoff = now_known.window.cutoff
-    own = scores[scores["model"] == label]
-    metrics = dict(zip(own["score"], own["value"], strict=True))
-    metrics |= {f"{name}_{end}": value for end in ("lower", "upper") for name, value in zip(own["score"], own[end], strict=True)}
-    logged = log_training(
-        store,
-        experiment=recipe.name,
-        run_name=f"{label} {cutoff}",
-        params={
-            "model": challenger.model,
-            "target": recipe.target,
-            "horizon": tested.horizon,
-            "cutoff": str(cutoff),
-            "cutoffs_tested": [str(day) for day in tested.trained_until],
-            "trained_until": str(tested.trained_until[cutoff]),
-            "n_training": recipe.evaluation.n_training,
-            "n_customers": len(now_known.X),
-            "n_features": now_known.X.shape[1],
-            "features": list(now_known.X.columns),
-            **{f"model.{key}": value for key, value in _params(answers).items()},
-        },
-        metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
-        tags={
-            "habitue.data_source": source,
-            "habitue.data_fingerprint": fingerprint,
-            "habitue.label": label,
-            "habitue.champion_rule": choice.why,
-        },
-        tables={"scores": scores, **curves},
-        figures=_figures(scores, curves, label, recipe.target),
-        texts={"recipe.toml": recipe_text},
-        datasets={"evaluation": now_known.X, "records": fingerprint},
-        model=answers,
-        registered_name=recipe.name,
-        input_example=_example(now_known.X, answers.input_columns_),
-    )
-    if logged.version is None:
-        raise HabitueError(f"MLflow gave {recipe.name} no version.")
-    return logged.version
-
-
-def _params(answers: ChurnAnswers | ValueAnswers) -> dict[str, Any]:
-    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
-    return model.get_params(deep=False)
-
-
-def _example(X: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows that show what goes in: quartiles of each column, nobody's own row."""
-    quartiles = X[list(columns)].quantile([0.25, 0.5, 0.75]).reset_index(drop=True)
-    whole = [name for name in ("frequency", "recency", "T") if name in quartiles]
-    quartiles[whole] = quartiles[whole].round()
-    quartiles["recency"] = np.where(quartiles["frequency"] > 0, quartiles[["recency", "T"]].min(axis=1), 0.0)
-    return quartiles
-
-
-def _figures(
-    scores: pd.DataFrame, curves: Mapping[str, pd.DataFrame], label: str, target: str
-) -> dict[str, str]:
-    """Draw what the report draws, with this challenger in front."""
-    churn, value = ([label], []) if target == "churned" else ([], [label])
-    read = read_curves(curves, churn_champions=churn, value_champions=value)
-    board = read_leaderboard(scores, question="churn" if target == "churned" else "value", champions=[label])
-    figures = {f"score-{one.score}": charts.leaderboard(one, name=one.score) for one in board.boards}
-    figures["gains"] = charts.gains(read.gains, captured="leavers" if target == "churned" else "spend")
-    if read.calibration:
-        figures["calibration"] = charts.calibration(read.calibration)
-    if read.deciles:
-        figures["deciles"] = charts.deciles(read.deciles[0], currency="")
-    return figures

@@ -18,10 +18,10 @@ import lzma
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import duckdb
 
@@ -31,8 +31,7 @@ from habitue.records.engine import DuckDBEngine, literal
 
 __all__ = ["OPENERS", "CsvDialect", "CsvFile", "refuse_bad_names", "sniff_csv"]
 
-OPENERS: dict[str, Callable[..., IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  #
-pyright: ignore[reportAssignmentType]
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 """How compressed files are opened, by the end of their name."""
 
 _FAST_ENCODINGS = {"utf-8", "latin-1"}
@@ -59,7 +58,7 @@ class CsvFile:
     dialect: CsvDialect
 
     def reader(self, path: Path) -> str:
-        """Return SQL that reads a file written like this one as text, keeping count of lines that are no rows."""
+        """Return SQL that reads a file written like this one as text and keeps lines that are no rows."""
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.dialect.header)
         return (
             f"read_csv({literal(str(path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
@@ -86,7 +85,8 @@ class CsvFile:
         engine.execute("DROP TABLE IF EXISTS csv_scans")
         engine.execute(f"CREATE OR REPLACE TABLE raw_rows AS SELECT {selected} FROM {self.reader(path)}")
         rejects = engine.rows(
-            "SELECT line, min(error_message), min(left(csv_line, 300)) FROM csv_rejects GROUP BY line ORDER BY 1"
+            "SELECT line, min(error_message), min(left(csv_line, 300)) FROM csv_rejects "
+            "GROUP BY line ORDER BY 1"
         )
         rows = int(engine.rows("SELECT count(*) FROM raw_rows")[0][0])
         return rows, [Unreadable(int(line), _reject_reason(why), text.strip()) for line, why, text in rejects]
@@ -112,7 +112,8 @@ class CsvFile:
         if rows + len(more) != repair.n_records - 1:
             raise DataError(
                 f"{self.path} could not be split into rows: it has {repair.n_records - 1:,} records, and "
-                f"{rows + len(more):,} were found. Check its delimiter ({self.dialect.delimiter!r}) and quotes."
+                f"{rows + len(more):,} were found. Check its delimiter ({self.dialect.delimiter!r}) and its "
+                "quotes."
             )
         moved = [Unreadable(repair.original_line(line), why, text) for line, why, text in more]
         return sorted(repair.unreadable + moved)
@@ -123,7 +124,7 @@ class CsvFile:
         return self.dialect.encoding if self.dialect.encoding in _FAST_ENCODINGS else "utf-8"
 
     @contextlib.contextmanager
-    def _bytes(self) -> Iterator[IO[bytes]]:
+    def _bytes(self) -> Generator[IO[bytes]]:
         """Open the file as bytes of `_plain_encoding`."""
         with _opened(self.path) as stream:
             if self.dialect.encoding in _FAST_ENCODINGS:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from habitue.errors import DataError, HabitueWarning, SchemaError
+from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
 from habitue.records.days import as_day
 from habitue.records.door import Reading, TableCheck, admit
 from habitue.records.engine import DuckDBEngine
@@ -116,7 +116,7 @@ class CustomerLog:
         observed_until: date | str | None = None,
         engine: DuckDBEngine | None = None,
     ) -> None:
-        engine = engine or DuckDBEngine()
+        engine = _free(engine)
         until = as_day(observed_until, "observed_until") if observed_until is not None else None
         sources = {
             "transactions": transactions,
@@ -140,8 +140,9 @@ class CustomerLog:
     def from_relation(
         cls, engine: DuckDBEngine, relation: Relation, mapping: Mapping[str, str], reading: Reading
     ) -> CustomerLog:
-        """Make a log of transactions from an opened source whose columns have other names (see `read_log`)."""
+        """Make a log of transactions from an opened source whose columns have other names (`read_log`)."""
         log = cls.__new__(cls)
+        _free(engine)
         checks = {"transactions": _admit(engine, "transactions", relation, mapping, reading)}
         log._finish(engine, checks, reading.observed_until)
         return log
@@ -185,9 +186,9 @@ class CustomerLog:
             )
         if day > self.observed_until:
             raise DataError(
-                f"The cutoff {day} is after the last day of the log ({self.observed_until}): days without records "
-                "would be read as days without purchases. Choose an earlier cutoff or, if the log is complete up "
-                f"to a later day, say so with observed_until={str(day)!r}."
+                f"The cutoff {day} is after the last day of the log ({self.observed_until}): days without "
+                "records would be read as days without purchases. Choose an earlier cutoff or, if the log is "
+                f"complete up to a later day, say so with observed_until={str(day)!r}."
             )
         return History(self.engine, day, self.kinds)
 
@@ -240,6 +241,14 @@ def _admit(
     return check
 
 
+def _free(engine: DuckDBEngine | None) -> DuckDBEngine:
+    """Return an engine that holds no log yet: a second one would take the place of the first in silence."""
+    engine = engine or DuckDBEngine()
+    if set(SCHEMAS) & set(engine.table_names()):
+        raise SettingsError("This engine already holds a log; give each log an engine of its own.")
+    return engine
+
+
 def _unify_ids(engine: DuckDBEngine, kinds: list[str]) -> None:
     """Make ids text everywhere where they are text somewhere, so that tables can be joined."""
     types = {kind: engine.columns(kind)["customer_id"] for kind in kinds}
@@ -260,5 +269,6 @@ def _refuse_currencies(engine: DuckDBEngine, checks: Mapping[str, TableCheck]) -
     if len(found) > 1:
         told = ", ".join(f"{currency or 'none'} ({count:,} rows)" for currency, count in found)
         raise DataError(
-            f"Amounts come in several currencies: {told}. Convert them to one, or read one currency at a time."
+            f"Amounts come in several currencies: {told}. Convert them to one, or read one currency "
+            "at a time."
         )

@@ -31,7 +31,10 @@ def as_day(value: date | str, name: str) -> date:
     """
     try:
         if isinstance(value, datetime):
-            return value.date()
+            # "Not a time" of pandas is a datetime whose day is none either.
+            if isinstance(day := value.date(), datetime):
+                raise SettingsError(f"{name} must be a day such as '1997-09-30'; got {value!r}.")
+            return day
         if isinstance(value, date):
             return value
         return datetime.fromisoformat(str(value)).date()

@@ -24,7 +24,7 @@ from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.records.customer_ids import customer_id_sql
 from habitue.records.engine import DuckDBEngine, literal, quoted
 from habitue.records.instants import instant_sql
-from habitue.records.money import columns_of, currency_sql, money_sql, number_sql
+from habitue.records.money import columns_of, money_sql, number_sql, refuse_currency_signs
 from habitue.records.schema import SCHEMAS, Column, Schema
 from habitue.records.sources import Relation
 
@@ -48,12 +48,15 @@ class Reading:
         ``"."`` or ``","``.
     observed_until : date, optional
         The last day on which the source is complete; later rows are quarantined.
+    not_after : date, optional
+        Today, where it is known; later rows are typing errors and quarantined, and do not move the end of the log.
     """
 
     timestamp_format: str | None = None
     timezone: str | None = None
     decimal: str = "."
     observed_until: date | None = None
+    not_after: date | None = None
 
     def check(self) -> None:
         """Refuse impossible settings.
@@ -70,7 +73,8 @@ class Reading:
                 ZoneInfo(self.timezone)
             except (ZoneInfoNotFoundError, ValueError) as error:
                 raise SettingsError(
-                    f"timezone {self.timezone!r} is unknown; give an IANA name such as 'Europe/Paris' or 'UTC'."
+                    f"timezone {self.timezone!r} is unknown; give an IANA name such as "
+                    "'Europe/Paris' or 'UTC'."
                 ) from error
 
 
@@ -203,7 +207,7 @@ def _stage(
 ) -> dict[str, int]:
     """Part the rows that can be used from those that cannot; count optional values that could not be read."""
     columns = [column for column in schema.columns if column.name in mapping]
-    _refuse_currency_signs(engine, mapping, reading, types)
+    refuse_currency_signs(engine, mapping.get("amount", ""), types, reading.decimal)
     values = ", ".join(
         f"{_value_sql(engine, column, mapping[column.name], types, reading)} AS {_read(column)}"
         for column in columns
@@ -219,7 +223,8 @@ def _stage(
         f"AS {quoted('unread ' + column.name)}"
         for column in lenient
     )
-    limit = {"observed_until": reading.observed_until} if reading.observed_until and schema.instant else {}
+    limits = {"observed_until": reading.observed_until, "not_after": reading.not_after}
+    limit = {name: day for name, day in limits.items() if day is not None and schema.instant}
     engine.execute(
         f"CREATE OR REPLACE TABLE read_rows AS SELECT raw_row, {selected}{flags}, "
         f"{_reason_sql(schema, columns, empty, reading)} AS reason FROM (SELECT *, {values} FROM raw_rows)",
@@ -268,6 +273,9 @@ def _empty(sources: list[str]) -> str:
 def _reason_sql(schema: Schema, columns: list[Column], empty: Mapping[str, str], reading: Reading) -> str:
     """Name the first thing wrong with a row; NULL where nothing is."""
     cases = [case for column in columns for case in _cases(column, empty[column.name], reading)]
+    if schema.instant and reading.not_after is not None:
+        future = literal(f"{schema.instant} is in the future (after {reading.not_after})")
+        cases.append(f"WHEN CAST({quoted('read: ' + schema.instant)} AS DATE) > $not_after THEN {future}")
     if schema.instant and reading.observed_until is not None:
         late = literal(f"{schema.instant} is after {reading.observed_until}, up to which the log is complete")
         cases.append(f"WHEN CAST({quoted('read: ' + schema.instant)} AS DATE) > $observed_until THEN {late}")
@@ -275,7 +283,7 @@ def _reason_sql(schema: Schema, columns: list[Column], empty: Mapping[str, str],
 
 
 def _cases(column: Column, empty: str, reading: Reading) -> list[str]:
-    """What may be wrong with one column's value."""
+    """List what may be wrong with one column's value."""
     value, name = _read(column), column.name
     cannot = literal(
         {
@@ -325,26 +333,6 @@ def _value_sql(
     if column.kind == "flag":
         return f"TRY_CAST({name} AS BOOLEAN)"
     return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
-
-
-def _refuse_currency_signs(
-    engine: DuckDBEngine, mapping: Mapping[str, str], reading: Reading, types: Mapping[str, str]
-) -> None:
-    """Refuse amounts whose own text names several currencies."""
-    given = mapping.get("amount", "")
-    if types.get(given) != "VARCHAR":
-        return
-    found = engine.rows(
-        f"SELECT sign, count(*) FROM (SELECT {currency_sql(given)} AS sign FROM raw_rows "
-        f"WHERE TRY_CAST({quoted(given)} AS DOUBLE) IS NULL AND {money_sql(given, types, reading.decimal)} "
-        "IS NOT NULL) WHERE sign <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
-    if len(found) > 1:
-        told = ", ".join(f"{sign} ({count:,} rows)" for sign, count in found)
-        raise DataError(
-            f"Amounts in {given!r} come in several currencies: {told}. Convert them to one, or read one "
-            "currency at a time."
-        )
 
 
 def _summarise(

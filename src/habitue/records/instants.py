@@ -26,8 +26,8 @@ _PATTERNS = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
-_SWAPPED = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d/%m/%y": "%m/%d/%y"}
-_SWAPPED |= {swapped: pattern for pattern, swapped in _SWAPPED.items()}
+_PAIRS = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"), ("%d/%m/%y", "%m/%d/%y"))
+_SWAPPED = dict(_PAIRS) | {swapped: pattern for pattern, swapped in _PAIRS}
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 
 
@@ -64,7 +64,8 @@ def instant_sql(
     if given is not None:
         return _strptime(text, [given])
     filled, local, offset = engine.rows(
-        f"SELECT count(nullif({text}, '')), count({_local(text)}), count({_with_offset(text, zone)}) FROM raw_rows"
+        f"SELECT count(nullif({text}, '')), count({_local(text)}), count({_with_offset(text, zone)}) "
+        "FROM raw_rows"
     )[0]
     if local and offset and timezone is None:
         raise SchemaError(
@@ -73,7 +74,9 @@ def instant_sql(
             "timezone='Europe/Paris'."
         )
     if 2 * (local + offset) >= filled:
-        return f"coalesce({_local(text)}, {_with_offset(text, zone)})" if offset else _local(text)
+        if not offset:
+            return _local(text)
+        return f"CASE WHEN {_local(text)} IS NOT NULL THEN {_local(text)} ELSE {_with_offset(text, zone)} END"
     return _best_reading(engine, source, text, column, filled)
 
 
@@ -87,9 +90,11 @@ def _local(text: str) -> str:
 
 
 def _with_offset(text: str, zone: str) -> str:
+    shape = literal(_CLOCK + _OFFSET)
+    joined = rf"regexp_replace({text}, ' ([Z+-][0-9:]*)$', '\1')"
     return (
-        f"CASE WHEN length({text}) > 10 THEN CASE WHEN regexp_full_match({text}, {literal(_CLOCK + _OFFSET)}) "
-        f"THEN TRY_CAST({text} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {zone} END END"
+        f"CASE WHEN length({text}) > 10 THEN CASE WHEN regexp_full_match({text}, {shape}) "
+        f"THEN TRY_CAST({joined} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {zone} END END"
     )
 
 
@@ -114,13 +119,12 @@ def _best_reading(engine: DuckDBEngine, source: str, text: str, column: str, fil
         )
     swapped = _SWAPPED.get(best)
     if swapped is not None:
-        only = engine.rows(f"SELECT count({readings[swapped]}) FROM raw_rows WHERE {readings[best]} IS NULL")[
-            0
-        ][0]
+        fits_only = f"SELECT count({readings[swapped]}) FROM raw_rows WHERE {readings[best]} IS NULL"
+        only = engine.rows(fits_only)[0][0]
         if 100 * only > filled:
             raise SchemaError(
-                f"{source!r} (for {column}) seems to mix {best} and {swapped}: {only:,} of {filled:,} values fit "
-                f"the second alone. Mend the source, or say with timestamp_format={best!r} which is meant: values "
-                "that do not fit are then set aside."
+                f"{source!r} (for {column}) seems to mix {best} and {swapped}: {only:,} of {filled:,} values "
+                f"fit the second alone. Mend the source, or say with timestamp_format={best!r} which is "
+                "meant: values that do not fit are then set aside."
             )
     return readings[best]

@@ -20,10 +20,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from habitue.errors import SchemaError
-from habitue.records.engine import literal, quoted
+from habitue.errors import DataError, SchemaError
+from habitue.records.engine import DuckDBEngine, literal, quoted
 
-__all__ = ["MONEY", "columns_of", "currency_sql", "money_sql", "number_sql"]
+__all__ = ["MONEY", "columns_of", "money_sql", "number_sql", "refuse_currency_signs"]
 
 MONEY = "DECIMAL(18, 6)"
 """SQL type of money: exact sums in any order, amounts below 1e12."""
@@ -63,7 +63,7 @@ def columns_of(expression: str) -> list[str]:
     return sorted({column.name for column in tree.find_all(exp.Column)}) if tree else [expression]
 
 
-def _parse(expression: str) -> exp.Expression | None:
+def _parse(expression: str) -> exp.Expr | None:
     """Parse arithmetic; None for what is a plain name, however odd."""
     try:
         tree = sqlglot.parse_one(expression, dialect="duckdb")
@@ -99,7 +99,7 @@ def money_sql(given: str, types: Mapping[str, str], decimal: str) -> str:
 
     numbers: list[str] = []
 
-    def read(node: exp.Expression) -> exp.Expression:
+    def read(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             place = len(numbers)
             numbers.append(number_sql(node.name, types[node.name], decimal, "DOUBLE"))
@@ -138,8 +138,10 @@ def number_sql(source: str, sql_type: str, decimal: str, target: str) -> str:
     if decimal == ",":
         plain = f"replace({plain}, ',', '.')"
     shaped = f"regexp_full_match({_bare(column)}, {literal(_shape(decimal))})"
+    # CASE and not COALESCE: out of that, DuckDB takes the patterns and computes them for every row.
     return (
-        f"coalesce(TRY_CAST({quick} AS {target}), CASE WHEN {shaped} THEN TRY_CAST({plain} AS {target}) END)"
+        f"CASE WHEN TRY_CAST({quick} AS {target}) IS NOT NULL THEN TRY_CAST({quick} AS {target}) "
+        f"WHEN {shaped} THEN TRY_CAST({plain} AS {target}) END"
     )
 
 
@@ -154,13 +156,36 @@ def _from_number(column: str, sql_type: str, target: str) -> str:
     return f"TRY_CAST({column} AS {target})"
 
 
-def currency_sql(source: str) -> str:
+def _currency_sql(source: str) -> str:
     """Return SQL for the currency that is written with an amount: its signs or letters; empty for none."""
     column = quoted(source)
     return (
         f"CASE WHEN TRY_CAST({column} AS DOUBLE) IS NULL "
         rf"THEN coalesce(regexp_replace({column}, '[^\p{{Sc}}A-Z]+', '', 'g'), '') ELSE '' END"
     )
+
+
+def refuse_currency_signs(engine: DuckDBEngine, given: str, types: Mapping[str, str], decimal: str) -> None:
+    """Refuse amounts of ``raw_rows`` whose own text names several currencies.
+
+    Raises
+    ------
+    DataError
+        Where it does; names them and how many rows each has.
+    """
+    if types.get(given) != "VARCHAR":
+        return
+    found = engine.rows(
+        f"SELECT sign, count(*) FROM (SELECT {_currency_sql(given)} AS sign FROM raw_rows "
+        f"WHERE TRY_CAST({quoted(given)} AS DOUBLE) IS NULL AND {money_sql(given, types, decimal)} "
+        "IS NOT NULL) WHERE sign <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    if len(found) > 1:
+        told = ", ".join(f"{sign} ({count:,} rows)" for sign, count in found)
+        raise DataError(
+            f"Amounts in {given!r} come in several currencies: {told}. Convert them to one, or read one "
+            "currency at a time."
+        )
 
 
 def _bare(column: str) -> str:
@@ -174,7 +199,7 @@ def _separators(decimal: str) -> str:
 
 
 def _shape(decimal: str) -> str:
-    """A number: thousands all parted by the same sign, or by none."""
+    """Return the pattern of a number: thousands all parted by the same sign, or by none."""
     point = rf"\{decimal}"
     groups = "|".join(
         rf"[1-9]\d{{0,2}}({sign}\d{{3}})+" for sign in (r"," if decimal == "." else r"\.", "['’]", r"\p{Zs}")

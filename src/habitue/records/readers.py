@@ -37,6 +37,7 @@ def read_log(
     delimiter: str | None = None,
     encoding: str | None = None,
     observed_until: date | str | None = None,
+    not_after: date | str | None = None,
     engine: DuckDBEngine | None = None,
 ) -> CustomerLog:
     """Read a transaction log from a file, a database or a frame.
@@ -63,6 +64,8 @@ def read_log(
         Of a CSV file; found by looking where None.
     observed_until : date or str, optional
         The last day on which the log is complete; the day of the last record where None.
+    not_after : date or str, optional
+        Today: rows of later days are typing errors and set aside. One of them would move the end of the log.
     engine : DuckDBEngine, optional
         Where to hold the records; a fresh in-memory engine where None.
 
@@ -113,7 +116,8 @@ def read_log(
         timestamp_format=timestamp_format,
         timezone=timezone,
         decimal=decimal,
-        observed_until=as_day(observed_until, "observed_until") if observed_until is not None else None,
+        observed_until=None if observed_until is None else as_day(observed_until, "observed_until"),
+        not_after=None if not_after is None else as_day(not_after, "not_after"),
     )
     relation = open_source(engine, source, table=table, query=query, delimiter=delimiter, encoding=encoding)
     return CustomerLog.from_relation(engine, relation, mapping, reading)

@@ -55,7 +55,7 @@ class Relation:
     numerics: frozenset[str] = frozenset()
 
     def types(self, engine: DuckDBEngine) -> dict[str, str]:
-        """SQL type of each column: of categories that of text, ``NUMERIC TEXT`` for numbers written as text."""
+        """Return the SQL type of each column: categories are text, ``NUMERIC TEXT`` is numbers as text."""
         found = engine.columns(self.sql)
         plain = {name: "VARCHAR" if kind.startswith("ENUM") else kind for name, kind in found.items()}
         return plain | dict.fromkeys(self.numerics & plain.keys(), "NUMERIC TEXT")
@@ -67,6 +67,11 @@ class Relation:
         -------
         list of Unreadable
             Lines of a CSV file that are no rows; always empty for other sources.
+
+        Raises
+        ------
+        DataError
+            Where the source breaks off or is damaged.
         """
         kinds = engine.columns(self.sql)
         columns = [
@@ -78,7 +83,10 @@ class Relation:
         selected = ", ".join(["row_number() OVER () AS raw_row", *columns])
         if self.csv is not None:
             return self.csv.copy_rows(engine, selected)
-        engine.execute(f"CREATE OR REPLACE TABLE raw_rows AS SELECT {selected} FROM {self.sql}")
+        try:
+            engine.execute(f"CREATE OR REPLACE TABLE raw_rows AS SELECT {selected} FROM {self.sql}")
+        except duckdb.Error as error:
+            raise DataError(f"{self.described} could not be read: {_first_line(error)}") from error
         return []
 
 
@@ -134,7 +142,7 @@ def _path(
                 f"{path} is a folder without Parquet files; give a file, or a folder of *.parquet."
             )
         pattern = literal(str(path / "**" / "*.parquet"))
-        return Relation(f"read_parquet({pattern}, hive_partitioning = true)", str(path))
+        return _parquet(engine, path, f"read_parquet({pattern}, hive_partitioning = true)")
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the spelling, or give the full path.")
     if path.stat().st_size == 0:
@@ -144,18 +152,18 @@ def _path(
     if last in _DUCKDB_SUFFIXES:
         return _duckdb_file(engine, path, table=table, query=query)
     if last in {".parquet", ".pq"}:
-        return _parquet_file(engine, path)
+        return _parquet(engine, path, f"read_parquet({literal(str(path))})")
     if last in _CSV_SUFFIXES or (last in OPENERS and len(suffixes) > 1 and suffixes[-2] in _CSV_SUFFIXES):
         file = CsvFile(path, sniff_csv(path, delimiter=delimiter, encoding=encoding))
         return Relation(file.reader(path), str(path), csv=file)
     raise DataError(
         f"{path.name} is of no sort that can be read. Known are .csv, .tsv and .txt (also .gz, .bz2, .xz), "
-        ".parquet, .duckdb, a folder of Parquet files, and postgresql:// URLs. A spreadsheet can be saved as CSV."
+        ".parquet, .duckdb, a folder of Parquet files, and postgresql:// URLs. A spreadsheet can be "
+        "saved as CSV."
     )
 
 
-def _parquet_file(engine: DuckDBEngine, path: Path) -> Relation:
-    sql = f"read_parquet({literal(str(path))})"
+def _parquet(engine: DuckDBEngine, path: Path, sql: str) -> Relation:
     try:
         engine.columns(sql)
     except duckdb.Error as error:
@@ -201,7 +209,8 @@ def _duckdb_table(engine: DuckDBEngine, path: Path, table: str | None) -> str:
     there = [
         f"{schema}.{name}"
         for schema, name in engine.rows(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source_file' UNION ALL "
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source_file' "
+            "UNION ALL "
             "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'source_file' "
             "AND NOT internal ORDER BY 1, 2"
         )
@@ -282,7 +291,8 @@ def _to_arrow(source: Any) -> pa.Table:
         table = pa.table(source)
     else:
         raise DataError(
-            f"A source must be a path, a URL, or a pandas, Polars or Arrow table; got {type(source).__name__}."
+            f"A source must be a path, a URL, or a pandas, Polars or Arrow table; got "
+            f"{type(source).__name__}."
         )
     refuse_bad_names(table.column_names, "The table")
     if table.num_rows == 0:
@@ -304,16 +314,22 @@ def _pandas_column(column: pd.Series) -> pa.Array:
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object:
         column = column.map(_as_text, na_action="ignore").astype("str")
-    array = pa.array(column, from_pandas=True)
-    return (
-        array.cast(pa.timestamp("us", column.dt.tz))
-        if isinstance(column.dtype, pd.DatetimeTZDtype)
-        else array
-    )
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        utc = pa.array(column.dt.tz_convert("UTC").dt.tz_localize(None), from_pandas=True)
+        return utc.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC"))
+    try:
+        return pa.array(column, from_pandas=True)
+    except pa.ArrowException:
+        # What Arrow has no type for (complex numbers, lists of all sorts) may stand beside what is needed.
+        return pa.array(column.astype("str"), from_pandas=True)
 
 
 def _as_text(value: Any) -> str:
     """Write one value of a mixed column so that 1, 1.0 and "1" are the same."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        if value.is_integer():
+            return str(int(value))
+        # Three decimals could be taken for thousands where the decimal sign is a comma.
+        told = repr(float(value))
+        return f"{told}0" if len(told.partition(".")[2]) == 3 else told
     return str(value)

@@ -39,10 +39,17 @@ MEANINGS = {
     "brier": Meaning("Brier score", "low", "the squared error of the probabilities"),
     "log_loss": Meaning("log loss", "low", "how surprised the model was by what happened"),
     "ece": Meaning("calibration error", "low", "the gap between predicted and observed shares of leavers"),
+    "lift_top_decile": Meaning(
+        "lift of the top tenth", "high", "how much denser leavers are there than in the whole base"
+    ),
     "lift": Meaning("lift", "high", "how much denser leavers are at the top of the list than by chance"),
     "h_measure": Meaning(
         "H-measure", "high", "how well leavers and stayers are told apart, with costs weighed"
     ),
+    "normalised_gini": Meaning(
+        "normalised Gini", "high", "how well customers are ordered by what they went on to spend"
+    ),
+    "decile_mape": Meaning("error per tenth (MAPE)", "low", "how far off the mean of a tenth is, as a share"),
     "gini": Meaning("Gini", "high", "how well customers are ordered by what they went on to spend"),
     "spearman": Meaning("rank correlation", "high", "how well customers are put in order"),
     "kendall": Meaning("rank correlation (Kendall)", "high", "how well customers are put in order"),

@@ -46,6 +46,7 @@ class Scores:
     Attributes
     ----------
     customer_ids : numpy.ndarray of object
+        Who they are, each once.
     numbers : dict of str to numpy.ndarray of float
         The numeric columns; NaN where a number is missing, columns of nothing but NaN left out.
     reasons : tuple of numpy.ndarray of object
@@ -57,7 +58,13 @@ class Scores:
     reasons: tuple[NDArray[np.object_], ...]
 
     def get(self, name: str) -> Floats | None:
-        """Return a column of numbers, or None where there is none."""
+        """Return a column of numbers, or None where there is none.
+
+        Parameters
+        ----------
+        name : str
+            E.g. ``"clv"``.
+        """
         return self.numbers.get(name)
 
     @property

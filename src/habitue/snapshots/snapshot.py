@@ -59,8 +59,8 @@ class Snapshot:
         """
         if self.y is None:
             raise DataError(
-                f"What happens in {self.window} is not known yet: the log ends before. Choose an earlier cutoff "
-                "or a shorter horizon."
+                f"What happens in {self.window} is not known yet: the log ends before. Choose an earlier "
+                "cutoff or a shorter horizon."
             )
         return self.y
 
@@ -191,7 +191,7 @@ def training_cutoffs(
     known = known or [cutoff for cutoff in cutoffs[:1] if cutoff > log.first_day]
     if not known:
         raise DataError(
-            f"The log begins on {log.first_day}: too late to learn what happens within {window.horizon} days and "
-            f"to test it at {window.cutoff}. Choose a shorter horizon or a later cutoff."
+            f"The log begins on {log.first_day}: too late to learn what happens within {window.horizon} days "
+            f"and to test it at {window.cutoff}. Choose a shorter horizon or a later cutoff."
         )
     return sorted(known)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isfinite
 from numbers import Real
+from typing import Any
 
 from habitue.errors import SettingsError
 from habitue.records.days import as_day
@@ -60,8 +61,9 @@ class Window:
         return f"({self.cutoff}, {self.end}]"
 
 
-def _whole(horizon: object) -> int:
+def _whole(horizon: Any) -> int:
     """Return a whole number, also where it came as 90.0 or from numpy; 0 for all else."""
     if isinstance(horizon, bool) or not isinstance(horizon, Real):
         return 0
-    return int(horizon) if isfinite(horizon) and horizon == int(horizon) else 0
+    days = float(horizon)
+    return int(days) if isfinite(days) and days.is_integer() else 0

@@ -41,7 +41,7 @@ _ONE_AT_A_TIME = threading.Lock()
 class LoadedModel:
     """A registered model, in memory.
 
-    Parameters
+    Attributes
     ----------
     version : ModelVersion
         Which one it is: name, number, run and tags, for lineage.

@@ -39,7 +39,7 @@ _INVALID = "INVALID_PARAMETER_VALUE"  # what MLflow answers to an alias that doe
 class ModelVersion:
     """One version of a registered model, pinned.
 
-    Parameters
+    Attributes
     ----------
     name : str
         The registered name.

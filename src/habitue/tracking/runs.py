@@ -40,7 +40,7 @@ _EXISTS = "RESOURCE_ALREADY_EXISTS"
 class LoggedModel:
     """What a training left in MLflow.
 
-    Parameters
+    Attributes
     ----------
     run_id : str
         The run.
@@ -85,8 +85,9 @@ def log_training(
     metrics : Mapping[str, float]
         What came out; noted on the run and on the model.
     tags : Mapping[str, str], optional
-        Anything else in a few words, such as the fingerprint of the records. Added by itself: the versions of
-        Python and habitue, the git commit of the working directory and whether it was changed since.
+        Anything else in a few words, such as the fingerprint of the records; also noted on the registered
+        version. Added by itself: the versions of Python and habitue, the git commit of the working directory
+        and whether it was changed since.
     tables : Mapping[str, DataFrame], optional
         Kept as ``tables/<name>.csv``.
     figures : Mapping[str, str], optional
@@ -143,9 +144,10 @@ def log_training(
             log_metrics(client, run_id, metrics, model_id=model_id)
         if registered_name is None:
             return LoggedModel(run_id)
+        noted = {**(tags or {}), CHECKSUMS_TAG: json.dumps(sums, sort_keys=True)}
         with _marked(client, run_id):
             return LoggedModel(
-                run_id, registered_name, _register(client, run_id, model_id, registered_name, sums)
+                run_id, registered_name, _register(client, run_id, model_id, registered_name, noted)
             )
 
 
@@ -204,7 +206,7 @@ def _log_model(
     return sums
 
 
-def _register(client: MlflowClient, run_id: str, model_id: str, name: str, sums: Mapping[str, str]) -> int:
+def _register(client: MlflowClient, run_id: str, model_id: str, name: str, tags: Mapping[str, str]) -> int:
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -216,7 +218,7 @@ def _register(client: MlflowClient, run_id: str, model_id: str, name: str, sums:
         source=client.get_logged_model(model_id).artifact_location,
         run_id=run_id,
         model_id=model_id,
-        tags={CHECKSUMS_TAG: json.dumps(dict(sums), sort_keys=True)},
+        tags=dict(tags),
     )
     told = [
         {"name": name, "version": version.version}
@@ -230,7 +232,7 @@ def _files(
 ) -> dict[str, str]:
     """Return the text of each file by its path in the run."""
     return {
-        **{f"tables/{name}.csv": table.to_csv() for name, table in tables.items()},
+        **{f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()},
         **{f"figures/{name}.svg": svg for name, svg in figures.items()},
         **{f"texts/{name}": text for name, text in texts.items()},
     }

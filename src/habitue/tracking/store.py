@@ -32,7 +32,7 @@ _EXISTS = "RESOURCE_ALREADY_EXISTS"
 class Store:
     """An MLflow home: where runs are remembered and where their files lie.
 
-    Parameters
+    Attributes
     ----------
     tracking_uri : str
         Absolute address of the database or server; the model registry is there too.

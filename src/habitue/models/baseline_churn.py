@@ -1,9 +1,9 @@
-"""Predictions that cost nothing: what every model must beat before anyone should believe it.
+"""Churn predictions that cost nothing: what every churn model must beat before anyone should believe it.
 
-They learn one number, repeat the last period, extrapolate a customer's own rate, or follow the managers' rule
+They learn one rate, repeat the last period, extrapolate a customer's own rate, or follow the managers' rule
 that who has been silent too long is lost: hard to beat (Wuebben & Wangenheim 2008), so no straw men.
 
-Those that need no outcome to fit say so in their scikit-learn tags (``target_tags.required`` is False).
+One that needs no outcome to fit says so in its scikit-learn tags (``target_tags.required`` is False).
 ``feature_names_in_`` names the columns that an estimator looks at. Nothing here is tuned.
 """
 
@@ -14,25 +14,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.errors import SettingsError
-from habitue.models.outcomes import FloatArray, read_amounts, read_churned
+from habitue.models.baseline_inputs import finite_columns, purchase_rate
+from habitue.models.maximum_likelihood import check_setting
+from habitue.models.outcomes import FloatArray, read_churned
 from habitue.models.persistence import persistent
-from habitue.models.purchase_history import Columns, read_columns
 
-__all__ = [
-    "BaseRateClassifier",
-    "HiatusClassifier",
-    "LastPeriodRepeatClassifier",
-    "LastPeriodRepeatRegressor",
-    "MeanRegressor",
-    "RateClassifier",
-    "RateRegressor",
-    "ZeroRegressor",
-]
+__all__ = ["BaseRateClassifier", "HiatusClassifier", "LastPeriodRepeatClassifier", "RateClassifier"]
 
 
 @persistent
@@ -54,19 +45,54 @@ class BaseRateClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the churn rate from y, True or 1 for a churner."""
+        """Learn the churn rate.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            Only its length counts.
+        y : array_like of shape (n_customers,)
+            True or 1 for those who bought nothing within the horizon.
+
+        Raises
+        ------
+        DataError
+            Where y has gaps, another length than X or is not True and False (1 and 0).
+        """
         self.feature_names_in_, self.n_features_in_ = np.array([], dtype=np.str_), 0
         churned, self.classes_ = read_churned(y, len(X))
         self.churn_rate_ = float(churned.mean())
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return P(stays) and P(churns) of each customer: (n, 2)."""
+        """Return the chances of staying and of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            Only its length counts.
+
+        Returns
+        -------
+        ndarray of shape (n_customers, 2)
+            Column 1 is P(no purchase within the horizon).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        """
         check_is_fitted(self)
         return _both_classes(np.full(len(X), self.churn_rate_))
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer: (n,)."""
+        """Return the likelier class of each customer; staying at exactly one half.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            Only its length counts.
+        """
         return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
 
 
@@ -103,9 +129,24 @@ class HiatusClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the threshold from `inactivity` in days and y, True or 1 for a churner."""
+        """Learn the threshold.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `inactivity`, in days.
+        y : array_like of shape (n_customers,)
+            True or 1 for those who bought nothing within the horizon.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing, y has another length than X or is not True and False (1 and 0).
+        """
         self.feature_names_in_, self.n_features_in_ = np.array(["inactivity"]), 1
-        (inactivity,) = _columns(X, "inactivity")
+        (inactivity,) = finite_columns(X, "inactivity")
         churned, self.classes_ = read_churned(y, len(inactivity))
         self.threshold_ = _fewest_errors(inactivity, churned)
         silent = inactivity > self.threshold_
@@ -113,14 +154,40 @@ class HiatusClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return P(stays) and P(churns) of each customer: (n, 2)."""
+        """Return the chances of staying and of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `inactivity`, in days.
+
+        Returns
+        -------
+        ndarray of shape (n_customers, 2)
+            Column 1 is P(no purchase within the horizon).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing or infinite.
+        """
         check_is_fitted(self)
-        (inactivity,) = _columns(X, "inactivity")
+        (inactivity,) = finite_columns(X, "inactivity")
         silent = inactivity > self.threshold_
         return _both_classes(np.where(silent, self.churn_rate_silent_, self.churn_rate_active_))
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer: (n,)."""
+        """Return the likelier class of each customer; staying at exactly one half.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `inactivity`, in days.
+        """
         return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
 
 
@@ -147,21 +214,62 @@ class LastPeriodRepeatClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the churn rate of those with and without a purchase in the last period."""
+        """Learn the churn rate of those with and without a purchase in the last period.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `n_purchases_last_period`.
+        y : array_like of shape (n_customers,)
+            True or 1 for those who bought nothing within the horizon.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing, y has another length than X or is not True and False (1 and 0).
+        """
         self.feature_names_in_, self.n_features_in_ = np.array(["n_purchases_last_period"]), 1
-        (purchases,) = _columns(X, "n_purchases_last_period")
+        (purchases,) = finite_columns(X, "n_purchases_last_period")
         churned, self.classes_ = read_churned(y, len(purchases))
         self.churn_rate_silent_, self.churn_rate_active_ = _rates_by_side(purchases <= 0.0, churned)
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return P(stays) and P(churns) of each customer: (n, 2)."""
+        """Return the chances of staying and of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `n_purchases_last_period`.
+
+        Returns
+        -------
+        ndarray of shape (n_customers, 2)
+            Column 1 is P(no purchase within the horizon).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing or infinite.
+        """
         check_is_fitted(self)
-        (purchases,) = _columns(X, "n_purchases_last_period")
+        (purchases,) = finite_columns(X, "n_purchases_last_period")
         return _both_classes(np.where(purchases <= 0.0, self.churn_rate_silent_, self.churn_rate_active_))
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer: (n,)."""
+        """Return the likelier class of each customer; staying at exactly one half.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `n_purchases_last_period`.
+        """
         return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
 
 
@@ -195,165 +303,70 @@ class RateClassifier(ClassifierMixin, BaseEstimator):
         self.horizon = horizon
 
     def fit(self, X: pd.DataFrame, y: npt.ArrayLike | None = None) -> Self:
-        """Check the columns; there is nothing to learn. y, if given, only tells the type of `classes_`."""
-        _check_horizon(self.horizon)
+        """Check the columns; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `frequency` and `T`, in days.
+        y : array_like of shape (n_customers,), optional
+            Only tells the type of `classes_`.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value of X is missing or infinite, or y is no outcome of churn.
+        SettingsError
+            Where the horizon is no finite number above 0.
+        """
+        check_setting("horizon", self.horizon, above=0)
         self.feature_names_in_, self.n_features_in_ = np.array(["frequency", "T"]), 2
-        _columns(X, "frequency", "T")
+        finite_columns(X, "frequency", "T")
         self.classes_ = np.array([False, True]) if y is None else read_churned(y, len(X))[1]
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return P(stays) and P(churns) of each customer: (n, 2)."""
+        """Return the chances of staying and of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `frequency` and `T`, in days.
+
+        Returns
+        -------
+        ndarray of shape (n_customers, 2)
+            Column 1 is P(no purchase within the horizon).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing or infinite.
+        """
         check_is_fitted(self)
-        return _both_classes(np.exp(-self.horizon * _rate(*_columns(X, "frequency", "T"))))
+        return _both_classes(np.exp(-self.horizon * purchase_rate(*finite_columns(X, "frequency", "T"))))
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer: (n,)."""
+        """Return the likelier class of each customer; staying at exactly one half.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With `frequency` and `T`, in days.
+        """
         return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
 
     def __sklearn_tags__(self) -> Tags:
-        return _without_target(super().__sklearn_tags__())
-
-
-@persistent
-class ZeroRegressor(RegressorMixin, BaseEstimator):
-    """Expect nothing from anybody: hard to beat on the mean absolute error where most customers buy nothing.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame(index=["a", "b"])
-    >>> ZeroRegressor().fit(X).predict(X)
-    array([0., 0.])
-    """
-
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike | None = None) -> Self:
-        """Learn nothing; neither X nor y is looked at."""
-        del X, y
-        self.feature_names_in_, self.n_features_in_ = np.array([], dtype=np.str_), 0
-        return self
-
-    def predict(self, X: pd.DataFrame) -> FloatArray:
-        """Return zero for each customer: (n,)."""
-        check_is_fitted(self)
-        return np.zeros(len(X))
-
-    def __sklearn_tags__(self) -> Tags:
-        return _without_target(super().__sklearn_tags__())
-
-
-@persistent
-class MeanRegressor(RegressorMixin, BaseEstimator):
-    """Expect from everybody the mean of the past.
-
-    Attributes
-    ----------
-    mean_ : float
-        Mean of y at fit.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame(index=["a", "b"])
-    >>> MeanRegressor().fit(X, [0.0, 30.0]).predict(X)
-    array([15., 15.])
-    """
-
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the mean of y."""
-        self.feature_names_in_, self.n_features_in_ = np.array([], dtype=np.str_), 0
-        self.mean_ = float(read_amounts(y, len(X)).mean())
-        return self
-
-    def predict(self, X: pd.DataFrame) -> FloatArray:
-        """Return the mean for each customer: (n,)."""
-        check_is_fitted(self)
-        return np.full(len(X), self.mean_)
-
-
-@persistent
-class LastPeriodRepeatRegressor(RegressorMixin, BaseEstimator):
-    """Expect everybody to spend again what they spent in the last period.
-
-    Attributes
-    ----------
-    feature_names_in_ : array of shape (1,)
-        ``spend_last_period``: spend in the time before the cutoff that is as long as the horizon.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"spend_last_period": [0.0, 12.5]})
-    >>> LastPeriodRepeatRegressor().fit(X).predict(X)
-    array([ 0. , 12.5])
-    """
-
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike | None = None) -> Self:
-        """Check the column; there is nothing to learn, and y is not looked at."""
-        del y
-        _columns(X, "spend_last_period")
-        self.feature_names_in_, self.n_features_in_ = np.array(["spend_last_period"]), 1
-        return self
-
-    def predict(self, X: pd.DataFrame) -> FloatArray:
-        """Return the spend of the last period of each customer: (n,)."""
-        check_is_fitted(self)
-        return _columns(X, "spend_last_period")[0]
-
-    def __sklearn_tags__(self) -> Tags:
-        return _without_target(super().__sklearn_tags__())
-
-
-@persistent
-class RateRegressor(RegressorMixin, BaseEstimator):
-    """Expect everybody to go on buying at their own rate so far, at their own mean amount so far.
-
-    Parameters
-    ----------
-    horizon : float
-        Length of the period to predict, in days.
-
-    Notes
-    -----
-    frequency / T * horizon * monetary_value. A customer without a repeat purchase (whose `monetary_value` may
-    be missing), or with T = 0, is expected to spend 0. Needs no y.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"frequency": [0, 2], "T": [90.0, 100.0], "monetary_value": [float("nan"), 30.0]})
-    >>> RateRegressor(horizon=50).fit(X).predict(X)
-    array([ 0., 30.])
-    """
-
-    def __init__(self, *, horizon: float) -> None:
-        self.horizon = horizon
-
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike | None = None) -> Self:
-        """Check the columns; there is nothing to learn, and y is not looked at."""
-        del y
-        _check_horizon(self.horizon)
-        _expected_spend(X, self.horizon)
-        self.feature_names_in_, self.n_features_in_ = np.array(["frequency", "T", "monetary_value"]), 3
-        return self
-
-    def predict(self, X: pd.DataFrame) -> FloatArray:
-        """Return the expected spend within the horizon of each customer: (n,)."""
-        check_is_fitted(self)
-        return _expected_spend(X, self.horizon)
-
-    def __sklearn_tags__(self) -> Tags:
-        return _without_target(super().__sklearn_tags__())
-
-
-def _rate(frequency: FloatArray, T: FloatArray) -> FloatArray:
-    """Return purchases per day; 0 for a customer seen for no time."""
-    return np.divide(frequency, T, out=np.zeros_like(T), where=T > 0.0)
-
-
-def _expected_spend(X: pd.DataFrame, horizon: float) -> FloatArray:
-    columns = read_columns(X, ["frequency", "T", "monetary_value"])
-    frequency, T, monetary_value = columns.values.T
-    rate = _rate(frequency, T)
-    amount = np.where(rate > 0.0, monetary_value, 0.0)
-    _refuse_gaps(columns, np.column_stack([frequency, T, amount]))
-    return rate * horizon * amount
+        """Tell that no outcome is needed."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
 
 
 def _fewest_errors(inactivity: FloatArray, churned: FloatArray) -> float:
@@ -376,25 +389,3 @@ def _rates_by_side(silent: npt.NDArray[np.bool_], churned: FloatArray) -> tuple[
 
 def _both_classes(p_churn: FloatArray) -> FloatArray:
     return np.column_stack([1.0 - p_churn, p_churn])
-
-
-def _without_target(tags: Tags) -> Tags:
-    tags.target_tags.required = False
-    return tags
-
-
-def _columns(X: pd.DataFrame, *names: str) -> FloatArray:
-    """Return the columns as rows of finite numbers, or say what is wrong with them."""
-    columns = read_columns(X, names)
-    _refuse_gaps(columns, columns.values)
-    return columns.values.T
-
-
-def _refuse_gaps(columns: Columns, needed: FloatArray) -> None:
-    gaps = np.array(~np.isfinite(needed).all(axis=1))
-    columns.refuse(gaps, "finite numbers", advice="Fill the gaps or leave those customers out.")
-
-
-def _check_horizon(horizon: float) -> None:
-    if not (np.isfinite(horizon) and horizon > 0.0):
-        raise SettingsError(f"horizon must be a positive number of days, got {horizon!r}")

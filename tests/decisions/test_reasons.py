@@ -1,0 +1,200 @@
+"""Reasons in words: what moved a prediction most, and nothing that reads like a machine."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import habitue as hb
+from habitue.decisions import by_pillar, reasons_in_words
+from habitue.decisions.reasons import N_REASONS
+from habitue.errors import DataError, SchemaError
+from habitue.models import BTYDChurnClassifier
+from habitue.vocabulary import VOCABULARY
+
+FEATURES = [name for name, term in VOCABULARY.items() if term.pillar]
+VALUES = (0.0, 0.004, 0.3, 0.996, 1.0, 1.3, 2.0, 2.5, 94.0, 12345.67, np.nan)
+
+
+def told(name: str, value: float, weight: float = 1.0) -> str:
+    """Return what is said of one value of one feature."""
+    moved, X = pd.DataFrame({name: [weight]}), pd.DataFrame({name: [value]})
+    return reasons_in_words(moved, X).loc[0, "reason_1"]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=str)
+@pytest.mark.parametrize("name", FEATURES)
+def test_every_feature_can_be_told(name: str, value: float) -> None:
+    sentence = told(name, value)
+    assert sentence.endswith(" (raises it)")
+    assert told(name, value, -1.0) == sentence.replace("raises", "lowers")
+    assert not re.search(r"[{}_]|nan|  |(?<![\d,.])1 (repeat )?(days|purchases|interactions|kinds)", sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("inactivity", 94.0, "last bought 94 days ago"),
+        ("inactivity", 1.0, "last bought 1 day ago"),
+        ("inactivity", 0.0, "bought on the last day"),
+        ("gap_mean", 1.3, "usually buys every 1 day"),
+        ("gap_mean", np.nan, "bought only once, so there is no rhythm yet"),
+        ("gap_last", 1.0, "1 day between the last two purchases"),
+        ("frequency", 0.0, "bought only once so far"),
+        ("frequency", 1.0, "1 repeat purchase so far"),
+        ("frequency", 1234.0, "1,234 repeat purchases so far"),
+        ("n_purchases_90d", 1.0, "1 purchase in the last 90 days"),
+        ("n_purchases_90d", 0.0, "no purchase in the last 90 days"),
+        ("n_events_30d", 1.0, "1 interaction in the last 30 days"),
+        ("n_event_kinds", 1.0, "1 kind of interaction"),
+        ("n_event_kinds", 2.0, "2 kinds of interaction"),
+        ("weekend_share", 1.0, "100% of purchases at weekends"),
+        ("weekend_share", 0.004, "less than 1% of purchases at weekends"),
+        ("spend_total", 1234.5, "spent 1,234.50 in total"),
+        ("inactivity_ratio", 2.5, "silent for 2.5 times the usual gap"),
+        ("inactivity_ratio", 3.0, "silent for 3 times the usual gap"),
+    ],
+)
+def test_how_it_reads(name: str, value: float, sentence: str) -> None:
+    assert told(name, value) == f"{sentence} (raises it)"
+
+
+@pytest.mark.parametrize("name", ["shoe size", "a{b}", "{value}s", "100%"])
+def test_a_feature_that_the_vocabulary_lacks_is_told_by_its_name(name: str) -> None:
+    assert told(name, 42.0).startswith(name.replace("{value}", "42"))
+    assert told(name, np.nan) == f"{name} is unknown (raises it)"
+    assert told("shoe size", np.inf) == "shoe size inf (raises it)"
+
+
+def one(**columns: float) -> pd.DataFrame:
+    return pd.DataFrame({name: [value] for name, value in columns.items()})
+
+
+def test_the_strongest_come_first_whichever_way_they_point() -> None:
+    moved = one(inactivity=0.5, frequency=-2.0, returns_share=1.0, weekend_share=0.1)
+    X = one(inactivity=30.0, frequency=3.0, returns_share=0.25, weekend_share=0.5)
+    assert reasons_in_words(moved, X).loc[0].to_list() == [
+        "3 repeat purchases so far (lowers it)",
+        "returned 25% of what was bought (raises it)",
+        "last bought 30 days ago (raises it)",
+    ]
+
+
+def test_what_moved_nothing_is_not_told() -> None:
+    moved = one(inactivity=0.0, frequency=-2.0, returns_share=0.0)
+    X = one(inactivity=30.0, frequency=3.0, returns_share=0.25)
+    assert reasons_in_words(moved, X).loc[0].to_list() == ["3 repeat purchases so far (lowers it)", "", ""]
+
+
+def test_a_family_is_told_once_by_who_weighs_most_in_its_direction() -> None:
+    moved = one(n_purchases_90d=0.4, n_purchases_180d=0.9, n_purchases_365d=-1.0, inactivity=0.2)
+    X = one(n_purchases_90d=0.0, n_purchases_180d=2.0, n_purchases_365d=5.0, inactivity=94.0)
+    assert reasons_in_words(moved, X).loc[0].to_list() == [
+        "2 purchases in the last 180 days (raises it)",
+        "last bought 94 days ago (raises it)",
+        "",
+    ]
+
+
+def test_a_family_weighs_as_much_as_its_members_together() -> None:
+    moved = one(frequency=1.0, gap_mean=0.6, gap_max=0.5)
+    X = one(frequency=2.0, gap_mean=20.0, gap_max=30.0)
+    assert reasons_in_words(moved, X).loc[0, "reason_1"] == "usually buys every 20 days (raises it)"
+
+
+def test_what_two_families_say_alike_is_told_once() -> None:
+    moved = one(frequency=1.0, recency=0.9, gap_mean=0.8, inactivity_ratio=-0.7, returns_share=0.1)
+    X = one(frequency=0.0, recency=0.0, gap_mean=np.nan, inactivity_ratio=np.nan, returns_share=0.0)
+    assert reasons_in_words(moved, X).loc[0].to_list() == [
+        "bought only once so far (raises it)",
+        "bought only once, so there is no rhythm yet (raises it)",
+        "never returned anything (raises it)",
+    ]
+
+
+tables = st.integers(0, 2**32 - 1)
+
+
+def random_table(seed: int, n: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    index = [f"customer-{row}" for row in range(n)]
+    moved = pd.DataFrame(rng.normal(size=(n, len(FEATURES))), index, FEATURES)
+    X = pd.DataFrame(rng.choice(VALUES, size=moved.shape), index, FEATURES)
+    return moved, X
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables)
+def test_nobody_is_told_a_thing_twice_and_there_are_always_three(seed: int) -> None:
+    moved, X = random_table(seed)
+    words = reasons_in_words(moved, X)
+    assert list(words) == ["reason_1", "reason_2", "reason_3"]
+    pd.testing.assert_index_equal(words.index, X.index)
+    for _, row in words.iterrows():
+        things = {sentence.rsplit(" (", 1)[0] for sentence in row}
+        assert len(things) == N_REASONS
+        assert "" not in things
+
+
+@settings(max_examples=15, deadline=None)
+@given(tables, st.randoms(use_true_random=False))
+def test_the_order_of_customers_and_of_features_changes_nothing(seed: int, random) -> None:
+    moved, X = random_table(seed)
+    rows, columns = list(X.index), list(moved.columns)
+    random.shuffle(rows)
+    words = reasons_in_words(moved, X)
+    pd.testing.assert_frame_equal(reasons_in_words(moved.loc[rows], X.loc[rows]), words.loc[rows])
+    random.shuffle(columns)
+    pd.testing.assert_frame_equal(reasons_in_words(moved[columns], X), words)
+
+
+@settings(max_examples=15, deadline=None)
+@given(tables, st.sampled_from([0.25, 8.0]))
+def test_only_the_proportions_of_contributions_count(seed: int, factor: float) -> None:
+    moved, X = random_table(seed)
+    pd.testing.assert_frame_equal(reasons_in_words(moved * factor, X), reasons_in_words(moved, X))
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables)
+def test_pillars_add_up_to_the_whole(seed: int) -> None:
+    moved, _ = random_table(seed)
+    moved["shoe size"] = 1.0
+    sums = by_pillar(moved)
+    np.testing.assert_allclose(sums.sum(axis=1), moved.sum(axis=1), atol=1e-12)
+    pd.testing.assert_index_equal(sums.index, moved.index)
+    pillars = {VOCABULARY[name].pillar for name in FEATURES}
+    assert set(sums) == {pillar.value for pillar in pillars if pillar} | {"other"}
+    assert (sums["other"] == 1.0).all()
+    habit = ["gap_mean", "gap_max", "gap_last", "gap_cv", "weekend_share"]
+    np.testing.assert_allclose(sums["habit"], moved[habit].sum(axis=1), atol=1e-12)
+
+
+def test_other_customers_and_missing_values_are_refused() -> None:
+    moved, X = random_table(0)
+    with pytest.raises(DataError, match="same customers in the same order"):
+        reasons_in_words(moved, X.iloc[::-1])
+    with pytest.raises(SchemaError, match="missing: inactivity"):
+        reasons_in_words(moved, X.drop(columns="inactivity"))
+
+
+def test_nobody_and_nothing_give_empty_tables() -> None:
+    moved, X = random_table(0)
+    assert reasons_in_words(moved.iloc[:0], X.iloc[:0]).shape == (0, N_REASONS)
+    assert (reasons_in_words(moved[[]], X) == "").all(axis=None)
+
+
+def test_a_real_model_is_told_for_real_customers() -> None:
+    log = hb.datasets.cdnow(sample=True)
+    X = hb.take_snapshot(log, hb.Window("1997-12-30", horizon=91)).X
+    words = reasons_in_words(BTYDChurnClassifier(horizon=91).fit(X).contributions(X), X)
+    assert words.shape == (2357, 3)
+    said = words.to_numpy().ravel()
+    assert all(not one or one.endswith((" (raises it)", " (lowers it)")) for one in said)
+    repeat = X.index[(X["frequency"] > 0) & (X["inactivity"] > 300)]
+    assert words.loc[repeat].apply(lambda row: row.str.startswith("last bought").any(), axis=1).mean() > 0.9

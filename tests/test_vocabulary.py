@@ -1,0 +1,44 @@
+"""The vocabulary: every line can be read aloud, and used as a reason where it is one."""
+
+from __future__ import annotations
+
+import pytest
+
+from habitue.vocabulary import VOCABULARY, WINDOW_DAYS, Pillar, describe
+
+UNITS = {"day", "money", "count", "share", "ratio", "probability", ""}
+
+
+@pytest.mark.parametrize("name", VOCABULARY)
+def test_every_line_is_a_sentence_with_a_known_unit(name):
+    term = VOCABULARY[name]
+    assert term.meaning[0].isupper() or term.meaning[0].isdigit()
+    assert term.meaning.endswith(".")
+    assert term.unit in UNITS
+    assert describe(name).startswith(term.meaning)
+
+
+@pytest.mark.parametrize("name", [name for name, term in VOCABULARY.items() if term.pillar is not None])
+def test_every_feature_can_be_told_as_a_reason(name):
+    term = VOCABULARY[name]
+    assert term.pillar in Pillar
+    assert term.phrase.count("{value}") == 1
+    assert term.phrase.format(value=3)
+    for other in (term.missing, term.zero):
+        assert "{" not in other
+
+
+def test_windows_have_a_line_for_each_count():
+    for days in WINDOW_DAYS:
+        assert {f"n_purchases_{days}d", f"spend_{days}d", f"n_events_{days}d"} <= set(VOCABULARY)
+
+
+def test_it_cannot_be_changed():
+    with pytest.raises(TypeError):
+        VOCABULARY["new"] = VOCABULARY["T"]
+
+
+def test_describe():
+    assert describe("T") == "Days from the first purchase to the cutoff. [day]"
+    assert describe("churned") == VOCABULARY["churned"].meaning
+    assert describe("no such word") == "no such word"
