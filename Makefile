@@ -44,6 +44,7 @@ notebooks: $(DEV_READY) ## execute the notebooks, keeping their outputs
 	@$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=600 notebooks
 
 docs: $(DEV_READY) ## build the site into site/
+	@$(BIN)/python tools/make-reference
 	@$(BIN)/zensical build --strict
 
 bench: $(DEV_READY) ## measure against peers, in one run
@@ -64,7 +65,7 @@ lock: $(DEV_READY) ## resolve requirements.lock and requirements-dev.lock anew
 	  -o requirements-dev.lock
 
 clean: ## remove environments and everything that was made
-	@rm -rf $(VENV) .venv-wheel build dist site demo .coverage .hypothesis .pytest_cache .ruff_cache
+	@rm -rf $(VENV) build dist site demo .cache .coverage .hypothesis .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@echo "Making $(VENV) with $$($(PYTHON) --version)"

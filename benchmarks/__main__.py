@@ -1,7 +1,7 @@
 """Measures habitue against peers, in one run on one machine: ratios, not promises.
 
-``make bench`` prints a table in Markdown; the last one stands in benchmarks/README.md. Each time is the best of
-`REPEATS`, as what else the machine does can only add to it.
+``make bench`` prints a table in Markdown; the last one stands in benchmarks/README.md. Each time is the best
+of `REPEATS`, as what else the machine does can only add to it.
 """
 
 from __future__ import annotations
@@ -78,19 +78,33 @@ def measure() -> Iterator[Row]:
             lambda: summary_data_from_transaction_data(
                 frame, "customer_id", "timestamp", "amount", observation_period_end=CUTOFF
             ),
-            repeats=1,
         )
-        yield Row(f"frequency, recency, T, monetary_value: {size}", best(lambda: take_snapshot(log, window, literature)), "lifetimes", theirs)
-        yield Row(f"the same with all features: {size}", best(lambda: take_snapshot(log, window)), "lifetimes, 4 columns", theirs)
+        yield Row(
+            f"frequency, recency, T, monetary_value: {size}",
+            best(lambda: take_snapshot(log, window, literature)),
+            "lifetimes",
+            theirs,
+        )
+        yield Row(
+            f"the same with all features: {size}",
+            best(lambda: take_snapshot(log, window)),
+            "lifetimes, 4 columns",
+            theirs,
+        )
         some = X.iloc[:100_000]
         columns = [some[name] for name in literature[:3]]
-        yield Row("BG/NBD fit: 100,000 customers", best(lambda: BGNBD().fit(some)), "lifetimes", best(lambda: BetaGeoFitter().fit(*columns), repeats=1))
+        yield Row(
+            "BG/NBD fit: 100,000 customers",
+            best(lambda: BGNBD().fit(some)),
+            "lifetimes",
+            best(lambda: BetaGeoFitter().fit(*columns)),
+        )
         ours, peer = BGNBD().fit(some), BetaGeoFitter().fit(*columns)
         yield Row(
             "BG/NBD expected purchases in 91 days: 100,000 customers",
             best(lambda: ours.expected_purchases(some, horizon=91)),
             "lifetimes",
-            best(lambda: peer.conditional_expected_number_of_purchases_up_to_time(91, *columns), repeats=1),
+            best(lambda: peer.conditional_expected_number_of_purchases_up_to_time(91, *columns)),
         )  # fmt: skip
 
 
@@ -99,7 +113,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, best of {REPEATS}\n")
     print("| what | habitue | peer | its time | times faster |\n|---|---|---|---|---|")
     for row in measure():
-        print(f"| {row.what} | {row.ours:.2f} s | {row.peer} | {row.theirs:.2f} s | {row.theirs / row.ours:.1f} |", flush=True)
+        times = f"{row.ours:.2f} s | {row.peer} | {row.theirs:.2f} s | {row.theirs / row.ours:.1f}"
+        print(f"| {row.what} | {times} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from habitue.cli import main
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -15,3 +27,130 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the data sets that lie beside the project (../shared) are not here")
     return SHARED
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    folder: str
+
+    @property
+    def home(self) -> Path:
+        """Where it ran."""
+        return Path(self.folder)
+
+
+def habitue(folder: Path, *arguments: object) -> Told:
+    """Run a command in a folder, in this process."""
+    out, err, before, began = io.StringIO(), io.StringIO(), Path.cwd(), time.perf_counter()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(map(str, arguments)))
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    finally:
+        os.chdir(before)
+    return Told(code, out.getvalue(), err.getvalue(), time.perf_counter() - began, str(folder))
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Told]:
+    """Return what runs a command: ``command(folder, "train", "models/churn.toml")``."""
+    return habitue
+
+
+def once_for_all_workers(factory: pytest.TempPathFactory, name: str, run: Callable[[Path], Told]) -> Told:
+    """Run something long in one of several pytest-xdist workers; the others wait and take its answer."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = folder / "told.json"
+        if not answer.exists():
+            answer.write_text(json.dumps(asdict(run(folder))), encoding="utf-8")
+        return Told(**json.loads(answer.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Run the real `habitue demo` once; tests that use it are slow, and leave its files as they are."""
+    return once_for_all_workers(tmp_path_factory, "demo-run", lambda folder: habitue(folder, "demo"))
+
+
+def make_shop(n: int, *, days: int = 500, seed: int = 0) -> pd.DataFrame:
+    """Simulate a shop: customers arrive, buy at their own rate, and leave."""
+    rng = np.random.default_rng(seed)
+    start = rng.integers(0, days * 2 // 3, n)
+    left = np.minimum(start + rng.exponential(250.0, n), days - 1)
+    count = rng.poisson((left - start) * rng.gamma(0.7, 1 / 30.0, n))
+    who = np.repeat(np.arange(n), count + 1)
+    first = np.concatenate([[0], np.cumsum(count + 1)[:-1]])
+    day = start[who] + rng.uniform(size=len(who)) * (left - start)[who]
+    day[first] = start
+    frame = pd.DataFrame(
+        {
+            "customer_id": [f"c{one:06d}" for one in who],
+            "order_date": pd.Timestamp("2023-01-01") + pd.to_timedelta(np.floor(day), unit="D"),
+            "amount": np.round(rng.gamma(3.0, 10.0, len(who)) * rng.gamma(5.0, 0.2, n)[who] + 1.0, 2),
+        }
+    )
+    return frame.sort_values(["order_date", "customer_id"], ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty MLflow home to copy: its migrations take seconds, a copy milliseconds."""
+    from habitue.tracking import open_store
+
+    home = tmp_path_factory.mktemp("mlflow-template")
+    open_store(home)
+    return home / "mlflow.db"
+
+
+def quicker(recipe: Path) -> None:
+    """Edit a recipe as people do: fewer trees, fewer draws."""
+    text = recipe.read_text(encoding="utf-8")
+    text = text.replace("n_estimators = 150", "n_estimators = 30, n_jobs = 1").replace("200", "40")
+    recipe.write_text(text, encoding="utf-8")
+
+
+def begin(folder: Path, mlflow_home: Path, orders: pd.DataFrame) -> Told:
+    """Make a folder in which a shop begins: transactions, settings, recipes and an empty MLflow home."""
+    (folder / "mlruns").mkdir(parents=True)
+    (folder / "mlruns" / "mlflow.db").write_bytes(mlflow_home.read_bytes())
+    orders.to_csv(folder / "transactions.csv", index=False)
+    told = habitue(folder, "init", "transactions.csv")
+    for name in ("churn", "clv"):
+        if told.code == 0:
+            quicker(folder / "models" / f"{name}.toml")
+    return told
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Path) -> Path:
+    """Make a shop of 300 customers with both champions and their scores; for tests that only read it."""
+    folder = tmp_path_factory.mktemp("shop")
+    assert begin(folder, mlflow_home, make_shop(300)).code == 0
+    for arguments in (["train", "models/churn.toml"], ["train", "models/clv.toml"], ["score"]):
+        told = habitue(folder, *arguments)
+        assert told.code == 0, told.err
+    return folder
+
+
+@pytest.fixture
+def new_shop(tmp_path: Path, mlflow_home: Path) -> Callable[[pd.DataFrame], Path]:
+    """Return what makes a folder in which nothing was trained yet."""
+
+    def make(orders: pd.DataFrame) -> Path:
+        told = begin(tmp_path / "shop", mlflow_home, orders)
+        assert told.code == 0, told.err
+        return tmp_path / "shop"
+
+    return make

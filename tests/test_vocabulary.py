@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+import habitue as hb
+from habitue.records import CustomerLog
 from habitue.vocabulary import VOCABULARY, WINDOW_DAYS, Pillar, describe
 
 UNITS = {"day", "money", "count", "share", "ratio", "probability", ""}
@@ -42,3 +45,13 @@ def test_describe():
     assert describe("T") == "Days from the first purchase to the cutoff. [day]"
     assert describe("churned") == VOCABULARY["churned"].meaning
     assert describe("no such word") == "no such word"
+
+
+def test_what_can_be_missing_says_so_in_words():
+    """One free purchase and no interaction: every feature that needs more than that is missing here."""
+    purchase = {"customer_id": ["ann"], "timestamp": ["2025-01-01"], "amount": [0.0]}
+    event = {"customer_id": ["bea"], "timestamp": ["2025-01-02"], "event": ["visit"]}
+    log = CustomerLog(transactions=pd.DataFrame(purchase), events=pd.DataFrame(event))
+    X = hb.take_snapshot(log, hb.Window("2025-01-02", horizon=7)).X
+    missing = {name for name in X.columns if X[name].isna().all()}
+    assert missing == {name for name, term in VOCABULARY.items() if term.missing}

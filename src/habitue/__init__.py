@@ -1,4 +1,4 @@
-"""Churn and customer lifetime value: who is about to leave, what they are worth, why, and whom to treat with what.
+"""Churn and customer lifetime value: who is about to leave, what they are worth, why, and what to do.
 
 The folders tell the journey; each package imports only packages to the left of it::
 

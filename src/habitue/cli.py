@@ -11,13 +11,13 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from habitue import __version__
 from habitue.errors import DataError, FitError, RegistryError, SettingsError
-from habitue.terminal import Terminal, is_interruption, sentence_of, stopped_gently, tell_demo
+from habitue.terminal import Terminal, sentence_of, stopped_gently, tell_demo
 
 if TYPE_CHECKING:
     from habitue.pipelines.settings import Settings
@@ -43,7 +43,7 @@ _EPILOG = (
 
 _TITLE = "Who is about to leave, and what they are worth"
 
-_WRONG_USE = typer.BadParameter.__mro__[1]
+_WRONG_USE = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """Click's UsageError; Typer carries its own copy of Click and does not name it."""
 
 app = typer.Typer(
@@ -131,7 +131,8 @@ def init(
     with terminal.working(n_stages=1):
         terminal.step(f"looking at {Path(source).name}")
         shown = source if "://" in source else os.path.relpath(source, folder)
-        proposal = propose(source, {name: value for name, value in named.items() if value is not None})
+        known = {name: value for name, value in named.items() if value is not None}
+        proposal = propose(source, known, today=date.today())
     written = write_settings(proposal, folder, shown=shown, force=force)
     log = proposal.log
     terminal.say(f"Found {log.n_customers:,} customers, {log.first_day} to {log.observed_until}.")
@@ -154,9 +155,10 @@ def check(
     terminal = Terminal(as_json=as_json)
     log, _ = _open(settings, terminal)
     facts = examine(log)
-    terminal.log(facts)
     if quarantine is not None:
         facts["quarantine"] = write_quarantine(log, quarantine)
+    terminal.log(facts)
+    if quarantine is not None:
         terminal.say(f"Rows set aside: {quarantine}")
     terminal.answer(facts)
 
@@ -378,13 +380,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(KeyboardInterrupt(), debug)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the edge of the program
         return _failed(error, debug)
+    if code == EXIT_CODES[KeyboardInterrupt]:  # Typer turns the interruption into its code, and says nothing
+        return _failed(KeyboardInterrupt(), debug)
     return code if isinstance(code, int) else 0
 
 
 def _failed(error: BaseException, debug: bool) -> int:
     """Say what went wrong in a sentence, and return the exit code."""
-    if is_interruption(error):
-        error = KeyboardInterrupt()
     if debug:
         traceback.print_exception(error)
     else:

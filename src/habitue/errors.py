@@ -4,7 +4,7 @@ The tree::
 
     HabitueError
     ├── DataError (ValueError)        what was handed in is wrong
-    │   ├── SchemaError               missing, duplicate or mistyped columns: names those missing and those there
+    │   ├── SchemaError               missing, duplicate or mistyped columns; names them and those there
     │   └── LeakageError              records after the cutoff where none may be
     ├── SettingsError (ValueError)    a recipe or settings file says something impossible
     ├── FitError (RuntimeError)       a model could not be fitted
@@ -14,7 +14,8 @@ The tree::
     └── AssumptionWarning             the data contradict what a model assumes
 
 Every message says what was expected, what came and what to do. An estimator that was not fitted raises
-scikit-learn's own ``NotFittedError``. Checks stand at the door (log, fit, settings); inside, data are trusted.
+scikit-learn's own ``NotFittedError``. Checks stand at the door (log, fit, settings); inside, data are
+trusted.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Lines of work, notes and progress go to stderr, answers to stdout, so that ``--j
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shlex
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from habitue.pipelines.demo import Demo
 
-__all__ = ["Terminal", "is_interruption", "plain", "sentence_of", "stopped_gently", "tell_demo"]
+__all__ = ["Terminal", "plain", "sentence_of", "stopped_gently", "tell_demo"]
 
 _LONGEST = 300
 """Characters of an unexpected error's own message that are told."""
@@ -50,6 +51,12 @@ _SHORT = {
     "decile_mape": "dec. MAPE",
 }
 """Scores as a terminal of 80 columns has room for."""
+
+_WIDE = 110
+"""Columns from which a table of scores shows intervals too."""
+
+_SEE_IN_PYTHON = "See log.quarantine('transactions')."
+_SEE_HERE = "To see them: habitue check --quarantine FILE"
 
 
 class Terminal:
@@ -71,7 +78,13 @@ class Terminal:
 
     @contextmanager
     def working(self, n_stages: int) -> Generator[None]:
-        """Show a progress bar over so many stages while something takes long; only on a terminal."""
+        """Show a progress bar over so many stages while something takes long; only on a terminal.
+
+        Parameters
+        ----------
+        n_stages : int
+            How often `stage` will be called.
+        """
         with warnings.catch_warnings():
             # What the library warns of is a sentence for the person, whatever Python was told to do with it.
             warnings.simplefilter("always", HabitueWarning)
@@ -95,15 +108,28 @@ class Terminal:
     def _note(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, HabitueWarning) and str(message) not in self._warned:
             self._warned.add(str(message))
-            self._err.print(Text(f"Note: {message}", style="yellow"))
+            told = str(message).replace(_SEE_IN_PYTHON, _SEE_HERE)
+            self._err.print(Text(f"Note: {told}", style="yellow"))
 
     def step(self, line: str) -> None:
-        """Say what is being done now."""
+        """Say what is being done now.
+
+        Parameters
+        ----------
+        line : str
+            A few words.
+        """
         if self._progress is not None:
             self._progress.update(self._task, description=line)
 
     def stage(self, line: str) -> None:
-        """Say in one line what was done, and move the bar on."""
+        """Say in one line what was done, and move the bar on.
+
+        Parameters
+        ----------
+        line : str
+            A sentence.
+        """
         if self._progress is not None:
             self._progress.advance(self._task)
         if not self.as_json:
@@ -111,12 +137,28 @@ class Terminal:
             self._err.print(done)
 
     def say(self, line: str = "") -> None:
-        """Print a line of the answer."""
+        """Print a line of the answer.
+
+        Parameters
+        ----------
+        line : str
+            As it is printed.
+        """
         if not self.as_json:
             self._out.print(Text(line))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a small table; the first column is text, the others are numbers."""
+        """Print a small table; the first column is text, the others are numbers.
+
+        Parameters
+        ----------
+        title : str
+            Above it.
+        columns : sequence of str
+            Headings.
+        rows : sequence of sequence of str
+            Cells.
+        """
         if self.as_json:
             return
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
@@ -135,22 +177,50 @@ class Terminal:
         champion: str = "",
         left_out: Mapping[str, str] | None = None,
     ) -> None:
-        """Print one table per target: models in rows, scores in columns; then why a model has no scores."""
+        """Print one table per target: models in rows, scores in columns; then why a model has no scores.
+
+        Parameters
+        ----------
+        scores : DataFrame
+            Of `Backtest.scores`.
+        when : str
+            What was predicted from when, above the table.
+        champion : str
+            The model to mark.
+        left_out : Mapping[str, str]
+            Models that could not be fitted, and why.
+        """
         missing = left_out or {}
         for target, rows in scores.groupby("target", sort=False):
             names = list(dict.fromkeys(rows["score"]))
-            wide = rows.pivot_table(index="model", columns="score", values="value", sort=False, dropna=False)
+            # Half the interval stands behind each score where there is room for it.
+            told = [
+                _figure(value) + (_half(lower, upper) if self._out.width >= _WIDE else "")
+                for value, lower, upper in zip(rows["value"], rows["lower"], rows["upper"], strict=True)
+            ]
+            cells = dict(zip(zip(rows["model"], rows["score"], strict=True), told, strict=True))
             body = [
-                [_model(str(model), champion, missing), *(_figure(wide.loc[model, one]) for one in names)]
+                [_model(str(model), champion, missing), *(cells.get((model, one), "–") for one in names)]
                 for model in dict.fromkeys(rows["model"])
             ]
             star = "; * champion" if champion else ""
-            self.table(f"{target} ({when}{star})", ["model", *(_SHORT.get(one, one) for one in names)], body)
+            star += "; ± half the 95 % interval" if self._out.width >= _WIDE else ""
+            self.table(
+                f"{target} ({when}{star})",
+                ["model", *(_SHORT.get(str(one), str(one)) for one in names)],
+                body,
+            )
         for model, why in missing.items():
             self.say(f"{model} could not be fitted: {why}")
 
     def log(self, facts: Mapping[str, Any]) -> None:
-        """Print what `habitue.pipelines.examine.examine` found in a log."""
+        """Print what `habitue.pipelines.examine.examine` found in a log.
+
+        Parameters
+        ----------
+        facts : Mapping[str, Any]
+            What was found.
+        """
         self.say(f"{facts['source']}: {facts['n_rows']:,} rows, {facts['n_admitted']:,} admitted")
         self.say(f"{facts['n_customers']:,} customers, {facts['first_day']} to {facts['observed_until']}")
         self.say(
@@ -164,7 +234,13 @@ class Terminal:
         self.say(f"A horizon of {facts['proposed_horizon']} days would suit: {facts['why_horizon']}.")
 
     def published(self, published: pd.DataFrame) -> None:
-        """Print published figures beside those found here."""
+        """Print published figures beside those found here.
+
+        Parameters
+        ----------
+        published : DataFrame
+            Columns figure, published, here.
+        """
         rows = [
             [row["figure"], _figure(row["published"], 4), _figure(row["here"], 4)]
             for row in published.to_dict("records")
@@ -172,14 +248,26 @@ class Terminal:
         self.table("CDNOW sample, 39 weeks, as in the literature", ["figure", "published", "here"], rows)
 
     def answer(self, facts: Mapping[str, Any]) -> None:
-        """Print the answer for machines, where it was asked for."""
+        """Print the answer for machines, where it was asked for.
+
+        Parameters
+        ----------
+        facts : Mapping[str, Any]
+            Made of what `plain` knows.
+        """
         if self.as_json:
             text = json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
 
     def error(self, sentence: str) -> None:
-        """Say what went wrong."""
+        """Say what went wrong.
+
+        Parameters
+        ----------
+        sentence : str
+            One or two.
+        """
         self._err.print(Text.assemble(("Error: ", "bold red"), sentence))
 
 
@@ -195,6 +283,12 @@ def _model(name: str, champion: str, left_out: Mapping[str, str]) -> str:
     if name in left_out:
         return f"{name} (not fitted)"
     return f"{name} *" if name == champion else name
+
+
+def _half(lower: float, upper: float) -> str:
+    """Write half the width of an interval behind a score."""
+    half = (upper - lower) / 2
+    return f" ±{half:.3f}" if half > 0 else ""
 
 
 def _figure(value: Any, digits: int = 3) -> str:
@@ -279,30 +373,33 @@ def _command_here(*words: str) -> str:
 
 @contextmanager
 def stopped_gently() -> Generator[None]:
-    """Let SIGTERM do what Ctrl-C does: remove what is half written, mark runs as killed."""
+    """Let Ctrl-C and SIGTERM end a block as KeyboardInterrupt, so that what is half written is removed.
 
-    def stop(*_: object) -> None:
+    Whatever a library makes of the interruption (DuckDB, in the middle of a query, an error), it stays one.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        # What libraries log of being torn from their work is nothing that the person has to act on.
+        logging.disable()
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def is_interruption(error: BaseException) -> bool:
-    """Tell Ctrl-C from a failure: DuckDB turns it, in the middle of a query, into an error of its own.
-
-    Parameters
-    ----------
-    error : BaseException
-        What ended the command.
-    """
-    return type(error) is RuntimeError and str(error) == "Query interrupted"
+        if came:
+            logging.disable(logging.NOTSET)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def sentence_of(error: BaseException) -> str:

@@ -47,7 +47,7 @@ class Term:
     meaning : str
         One sentence that a marketer understands.
     unit : str
-        "day", "money", "count", "share", "probability", "" for text.
+        "day", "money", "count", "share", "ratio", "probability", "" for what has none.
     pillar : Pillar or None
         The pillar of a feature; None for identifiers and answers.
     expected : Direction
@@ -55,7 +55,7 @@ class Term:
     phrase : str
         How a reason names the value, with ``{value}``; empty for what is never a reason.
     missing : str
-        How a reason names its absence.
+        How a reason names its absence; empty for what is never missing.
     zero : str
         How a reason names the value 0, where the phrase would read oddly.
     """
@@ -84,7 +84,11 @@ def _in_windows() -> dict[str, Term]:
             "count", _A, _STAYS, f"{{value}} purchases {span}", zero=f"no purchase {span}",
         )  # fmt: skip
         terms[f"spend_{days}d"] = Term(
-            f"Amount purchased {span} before the cutoff.", "money", _A, _STAYS, f"spent {{value}} {span}",
+            f"Amount purchased {span} before the cutoff.",
+            "money",
+            _A,
+            _STAYS,
+            f"spent {{value}} {span}",
             zero=f"spent nothing {span}",
         )
         terms[f"n_events_{days}d"] = Term(
@@ -112,22 +116,27 @@ VOCABULARY: Mapping[str, Term] = MappingProxyType(
             "Days from the first to the last purchase.", "day", _A, _STAYS,
             "{value} from first to last purchase", zero="bought only once so far",
         ),
-        "T": Term("Days from the first purchase to the cutoff.", "day", _A, phrase="customer for {value}"),
+        "T": Term(
+            "Days from the first purchase to the cutoff.", "day", _A,
+            phrase="customer for {value}", zero="first bought on the last day",
+        ),
         "monetary_value": Term(
             "Mean amount of the repeat purchases; 0 where there is none.", "money", _A, _STAYS,
-            "{value} per repeat purchase", zero="no repeat purchase to judge spend by",
+            "{value} per repeat purchase", zero="nothing spent on repeat purchases",
         ),
         # activity: where the customer stands today
         "inactivity": Term(
-            "Days since the last purchase.", "day", _A, _LEAVES, "last bought {value} ago", zero="bought on the last day",
+            "Days since the last purchase.", "day", _A, _LEAVES,
+            "last bought {value} ago", zero="bought on the last day",
         ),
         "inactivity_ratio": Term(
             "Days since the last purchase over the customer's own mean gap.", "ratio", _A, _LEAVES,
-            "silent for {value} times the usual gap", _ONE_PURCHASE,
+            "silent for {value} times the usual gap", _ONE_PURCHASE, "bought on the last day",
         ),
         "n_purchases_last_period": Term(
             "Days with a purchase in the period before the cutoff that is as long as the horizon.",
-            "count", _A, _STAYS, "{value} purchases in the last period", zero="no purchase in the last period",
+            "count", _A, _STAYS,
+            "{value} purchases in the last period", zero="no purchase in the last period",
         ),
         "spend_last_period": Term(
             "Amount purchased in the period before the cutoff that is as long as the horizon.",
@@ -144,15 +153,18 @@ VOCABULARY: Mapping[str, Term] = MappingProxyType(
             "Mean days between purchases.", "day", _H, _LEAVES, "usually buys every {value}", _ONE_PURCHASE
         ),
         "gap_max": Term(
-            "Longest wait between two purchases.", "day", _H, _LEAVES, "longest gap so far {value}", _ONE_PURCHASE
+            "Longest wait between two purchases.", "day", _H, _LEAVES,
+            "longest gap so far {value}", _ONE_PURCHASE,
         ),
         "gap_last": Term(
             "Days between the last two purchases.", "day", _H, _LEAVES,
             "{value} between the last two purchases", _ONE_PURCHASE,
         ),
         "gap_cv": Term(
-            "Standard deviation of the gaps over their mean: 0 is clockwork, 1 is chance.", "ratio", _H, _LEAVES,
+            "Standard deviation of the gaps over their mean: 0 is clockwork, 1 is chance.",
+            "ratio", _H, _LEAVES,
             "gaps vary by {value} of their mean", "too few purchases to tell a rhythm",
+            "always waits equally long between purchases",
         ),
         "weekend_share": Term(
             "Share of purchase days on a Saturday or Sunday.", "share", _H,
@@ -167,17 +179,17 @@ VOCABULARY: Mapping[str, Term] = MappingProxyType(
         # relationship
         "days_since_event": Term(
             "Days since the last recorded interaction.", "day", _R, _LEAVES,
-            "last interaction {value} ago", "no interaction on record",
+            "last interaction {value} ago", "no interaction on record", "last interaction on the last day",
         ),
         "n_event_kinds": Term(
             "Different kinds of interaction on record.", "count", _R, _STAYS,
-            "{value} kinds of interaction", "no interaction on record",
+            "{value} kinds of interaction", zero="no interaction on record",
         ),
         # outcomes: facts about an interval
         "n_purchases": Term("Days with a purchase within the horizon.", "count"),
         "spend": Term("Money spent within the horizon, returns taken off.", "money"),
         "churned": Term("No purchase within the horizon: a fact, known afterwards.", ""),
-        # answers: beliefs and predictions
+        # what models answer
         "p_alive": Term(
             "Belief that the customer has not left for good, by the BG/NBD model.", "probability"
         ),

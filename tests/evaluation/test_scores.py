@@ -18,16 +18,9 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from habitue.errors import DataError
+from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error
 from habitue.evaluation.ranking import FloatArray
-from habitue.evaluation.scores import (
-    SCORES,
-    Score,
-    absolute_error,
-    brier,
-    check_pair,
-    log_loss,
-    squared_error,
-)
+from habitue.evaluation.scores import SCORES, Score, check_pair
 
 Customers = tuple[FloatArray, FloatArray]
 

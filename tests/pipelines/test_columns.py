@@ -20,13 +20,15 @@ DAY_AS_TEXT, MONEY = ("VARCHAR", ["03.01.2024", "14.01.2024"]), ("VARCHAR", ["�
 SHOPIFY = {
     "Name": TEXT, "Email": TEXT, "Financial Status": TEXT, "Paid at": DAY, "Fulfilled at": DAY,
     "Accepts Marketing": TEXT, "Currency": TEXT, "Subtotal": NUMBER, "Shipping": NUMBER, "Taxes": NUMBER,
-    "Total": NUMBER, "Discount Code": TEXT, "Discount Amount": NUMBER, "Shipping Method": TEXT, "Created at": DAY,
+    "Total": NUMBER, "Discount Code": TEXT, "Discount Amount": NUMBER, "Shipping Method": TEXT,
+    "Created at": DAY,
     "Lineitem quantity": WHOLE, "Lineitem name": TEXT, "Lineitem price": NUMBER, "Billing Name": TEXT,
     "Cancelled at": DAY, "Refunded Amount": NUMBER, "Outstanding Balance": NUMBER, "Id": WHOLE, "Phone": TEXT,
 }  # fmt: skip
 WOOCOMMERCE = {
     "order_id": WHOLE, "order_number": WHOLE, "date_modified_gmt": DAY, "date_created": DAY, "date_paid": DAY,
-    "status": TEXT, "shipping_total": NUMBER, "tax_total": NUMBER, "discount_total": NUMBER, "order_total": NUMBER,
+    "status": TEXT, "shipping_total": NUMBER, "tax_total": NUMBER, "discount_total": NUMBER,
+    "order_total": NUMBER,
     "order_currency": TEXT, "customer_id": WHOLE, "customer_note": TEXT, "billing_email": TEXT,
 }  # fmt: skip
 STRIPE = {
@@ -37,7 +39,8 @@ STRIPE = {
 OLIST = {
     "order_id": TEXT, "customer_id": TEXT, "order_status": TEXT, "order_estimated_delivery_date": DAY,
     "order_approved_at": DAY, "order_purchase_timestamp": DAY, "order_delivered_customer_date": DAY,
-    "payment_sequential": WHOLE, "payment_installments": WHOLE, "payment_value": NUMBER, "freight_value": NUMBER,
+    "payment_sequential": WHOLE, "payment_installments": WHOLE, "payment_value": NUMBER,
+    "freight_value": NUMBER,
 }  # fmt: skip
 SAP = {
     "VBELN": WHOLE,
@@ -49,26 +52,33 @@ SAP = {
     "WAERK": TEXT,
 }
 SAP_GERMAN = {
-    "Belegnummer": WHOLE, "Kundennummer": WHOLE, "Kundenname": TEXT, "Geburtsdatum": DAY, "Lieferdatum": DAY_AS_TEXT,
-    "Belegdatum": DAY_AS_TEXT, "Einzelpreis": MONEY, "MwSt-Betrag": MONEY, "Nettobetrag": MONEY, "Menge": WHOLE,
+    "Belegnummer": WHOLE, "Kundennummer": WHOLE, "Kundenname": TEXT, "Geburtsdatum": DAY,
+    "Lieferdatum": DAY_AS_TEXT,
+    "Belegdatum": DAY_AS_TEXT, "Einzelpreis": MONEY, "MwSt-Betrag": MONEY, "Nettobetrag": MONEY,
+    "Menge": WHOLE,
 }  # fmt: skip
 FRENCH = {
     "Numéro client": WHOLE, "Nom du client": TEXT, "Date de naissance": DAY, "Date de livraison": DAY,
-    "Date de commande": DAY, "Quantité": WHOLE, "Prix unitaire": NUMBER, "Montant TVA": NUMBER, "Montant total": NUMBER,
+    "Date de commande": DAY, "Quantité": WHOLE, "Prix unitaire": NUMBER, "Montant TVA": NUMBER,
+    "Montant total": NUMBER,
 }  # fmt: skip
 SPANISH = {
-    "id_cliente": WHOLE, "fecha_nacimiento": DAY, "fecha_pedido": DAY, "precio_unitario": NUMBER, "importe": NUMBER,
+    "id_cliente": WHOLE, "fecha_nacimiento": DAY, "fecha_pedido": DAY, "precio_unitario": NUMBER,
+    "importe": NUMBER,
 }  # fmt: skip
 ONLINE_RETAIL = {
-    "Invoice": TEXT, "StockCode": TEXT, "Description": TEXT, "Quantity": WHOLE, "InvoiceDate": DAY, "Price": NUMBER,
+    "Invoice": TEXT, "StockCode": TEXT, "Description": TEXT, "Quantity": WHOLE, "InvoiceDate": DAY,
+    "Price": NUMBER,
     "Customer ID": NUMBER, "Country": TEXT,
 }  # fmt: skip
 CAMEL = {
-    "transactionId": WHOLE, "userId": WHOLE, "userName": TEXT, "updatedAt": DAY, "createdAt": DAY, "birthDate": DAY,
+    "transactionId": WHOLE, "userId": WHOLE, "userName": TEXT, "updatedAt": DAY, "createdAt": DAY,
+    "birthDate": DAY,
     "taxAmount": NUMBER, "unitPrice": NUMBER, "totalAmount": NUMBER,
 }  # fmt: skip
 LINES = {
-    "order id": WHOLE, "client no": WHOLE, "order date": DAY, "ship date": DAY, "units": WHOLE, "unit price": NUMBER,
+    "order id": WHOLE, "client no": WHOLE, "order date": DAY, "ship date": DAY, "units": WHOLE,
+    "unit price": NUMBER,
     "discount": NUMBER,
 }  # fmt: skip
 LINE_TOTALS = {

@@ -65,7 +65,7 @@ def test_a_run_holds_what_it_was_given(store: Store) -> None:
         return mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{path}")
 
     assert text("params/columns.txt") == "x," * 5_000
-    assert text("tables/scores.csv") == ",auc\n2024-01-01,0.75\n"
+    assert text("tables/scores.csv") == "auc\n0.75\n"
     assert text("figures/calibration.svg").startswith("<svg")
     assert text("texts/recipe.toml") == "kind = 'churn'\n"
     assert text("texts/deep/er.txt") == "ñ"

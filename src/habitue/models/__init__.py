@@ -1,7 +1,7 @@
 """Estimators with the scikit-learn contract; they know X and y, never a record.
 
-Probability models (`BGNBD`, `GammaGamma`) learn from frequency, recency, T and monetary_value alone; the boosted
-ones from all features and known outcomes. Only here is LightGBM imported, and only when it is used.
+Probability models (`BGNBD`, `GammaGamma`) learn from frequency, recency, T and monetary_value alone; the
+boosted ones from all features and known outcomes. Only here is LightGBM imported, and only when it is used.
 """
 
 from habitue.models.answers import ChurnAnswers, ValueAnswers

@@ -134,7 +134,9 @@ def guess_columns(
     others = [name for name in types if name not in dates]
     numbers = [name for name in others if _is_number(types[name], values[name])]
     found = {
-        "customer_id": given.get("customer_id") or _best(others, _WHO, _NOT_WHO),
+        "customer_id": given.get("customer_id")
+        or _best(others, _WHO, _NOT_WHO)
+        or _repeated_id(others, values),
         "timestamp": given.get("timestamp") or _when(dates),
     }
     left = [name for name in numbers if name not in found.values()]
@@ -187,6 +189,12 @@ def _best(names: Sequence[str], patterns: Sequence[str], never: str = r"$^") -> 
     fitting = [name for name in names if not re.search(never, spelt[name])]
     found = (name for pattern in patterns for name in fitting if re.search(pattern, spelt[name]))
     return next(found, None)
+
+
+def _repeated_id(names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return a column that is only called "id" where its values repeat: a customer's do, a row's do not."""
+    plain = (name for name in names if re.fullmatch(_KEY, one_spelling(name)))
+    return next((name for name in plain if len(set(map(str, values[name]))) < len(values[name])), None)
 
 
 def _when(dates: Sequence[str]) -> str | None:

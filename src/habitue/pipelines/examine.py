@@ -49,6 +49,14 @@ def examine(log: CustomerLog) -> dict[str, Any]:
 
 
 def write_quarantine(log: CustomerLog, path: Path) -> Path:
-    """Write the rows that were set aside, with row number and reason, as CSV."""
+    """Write the rows that were set aside, with row number and reason, as CSV.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    path : Path
+        The CSV file.
+    """
     rows = log.quarantine("transactions")
     return write_beside(path, lambda to: rows.to_csv(to, index=False))

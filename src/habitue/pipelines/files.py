@@ -15,6 +15,11 @@ __all__ = ["writable_folder", "write_beside", "write_text"]
 def writable_folder(folder: Path) -> Path:
     """Make a folder if need be and make sure that files can be written there.
 
+    Parameters
+    ----------
+    folder : Path
+        Where files are to go.
+
     Raises
     ------
     SettingsError
@@ -72,4 +77,8 @@ def write_text(path: Path, text: str) -> Path:
     text : str
         All of it.
     """
-    return write_beside(path, lambda to: to.write_text(text, encoding="utf-8") and None)
+
+    def write(to: Path) -> None:
+        to.write_text(text, encoding="utf-8")
+
+    return write_beside(path, write)

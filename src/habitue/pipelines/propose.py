@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -14,7 +15,6 @@ from habitue.errors import SettingsError
 from habitue.pipelines.columns import guess_columns, guess_decimal
 from habitue.pipelines.files import write_text
 from habitue.records import CustomerLog, DuckDBEngine, read_log
-from habitue.records.engine import quoted
 from habitue.records.sources import open_source
 
 __all__ = ["Proposal", "propose", "propose_horizon", "write_settings"]
@@ -52,7 +52,7 @@ class Proposal:
     why_horizon: str
 
 
-def propose(source: str, given: Mapping[str, str]) -> Proposal:
+def propose(source: str, given: Mapping[str, str], *, today: date | None = None) -> Proposal:
     """Look at a source and propose settings for it.
 
     Parameters
@@ -61,6 +61,8 @@ def propose(source: str, given: Mapping[str, str]) -> Proposal:
         A path or URL.
     given : Mapping[str, str]
         Settings that the user named already, such as ``customer_id``.
+    today : date, optional
+        Rows of later days are set aside.
 
     Raises
     ------
@@ -70,16 +72,14 @@ def propose(source: str, given: Mapping[str, str]) -> Proposal:
     engine = DuckDBEngine()
     place = {name: given[name] for name in ("table", "query", "delimiter", "encoding") if name in given}
     relation = open_source(engine, source, **place)
-    types = engine.columns(relation.sql)
-    selected = ", ".join(quoted(name) for name in types)
-    sample = engine.rows(f"SELECT {selected} FROM {relation.sql} LIMIT 2000")
+    types, values = relation.types(engine), relation.sample(engine)
     relation.release()
-    values = {name: [row[n] for row in sample if row[n] is not None] for n, name in enumerate(types)}
     reading = place | guess_columns(types, values, given) | dict(given)
     decimal = guess_decimal(values.get(reading["amount"], ()))
     if decimal is not None:
         reading.setdefault("decimal", decimal)
-    log = read_log(source, **reading)  # pyright: ignore[reportArgumentType]
+    limit = None if today is None else today + timedelta(days=1)
+    log = read_log(source, **reading, not_after=limit)  # pyright: ignore[reportArgumentType]
     horizon, why = propose_horizon(log)
     return Proposal(_without_password(source), reading, log, horizon, why)
 

@@ -129,6 +129,11 @@ class Recipe(Strict):
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file.
 
+    Parameters
+    ----------
+    path : Path
+        The TOML file.
+
     Raises
     ------
     SettingsError
@@ -147,7 +152,13 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def built_in_recipe(name: Literal["churn", "clv"]) -> tuple[Recipe, str]:
-    """Return a recipe that comes with the package, and its text."""
+    """Return a recipe that comes with the package, and its text.
+
+    Parameters
+    ----------
+    name : {"churn", "clv"}
+        Which.
+    """
     resource = files("habitue.pipelines") / "templates" / f"{name}.toml"
     text = resource.read_text(encoding="utf-8")
     recipe = read_recipe(Path(str(resource)))

@@ -113,9 +113,9 @@ def curves_of(tested: Backtest, target: str) -> dict[str, pd.DataFrame]:
     target : str
         "churned" gets gains and reliability, "spend" gains and deciles.
     """
-    last = tested.frame[tested.frame["cutoff"] == max(tested.trained_until)]
+    last = (tested.frame["cutoff"] == max(tested.trained_until)) & (tested.frame["target"] == target)
     parts: dict[str, list[pd.DataFrame]] = {}
-    for model, rows in last[last["target"] == target].groupby("model", sort=False):
+    for model, rows in tested.frame.loc[last].groupby("model", sort=False):
         pair = rows["outcome"].to_numpy(), rows["prediction"].to_numpy()
         made = {"gains": gains(*pair)}
         made |= (
@@ -171,7 +171,7 @@ def _tags(label: str, training: Training) -> dict[str, str]:
 
 def _example(X: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Rows that show what goes in: quartiles of each column, nobody's own row."""
-    quartiles = X[list(columns)].quantile([0.25, 0.5, 0.75]).reset_index(drop=True)
+    quartiles = pd.DataFrame(X.loc[:, list(columns)].quantile([0.25, 0.5, 0.75])).reset_index(drop=True)
     whole = [name for name in ("frequency", "recency", "T") if name in quartiles]
     quartiles[whole] = quartiles[whole].round()
     quartiles["recency"] = np.where(quartiles["frequency"] > 0, quartiles[["recency", "T"]].min(axis=1), 0.0)

@@ -186,12 +186,12 @@ def _complete(
     extra: dict[str, Any] = {
         "cutoff": window.cutoff,
         "horizon": window.horizon,
-        "decile": _deciles(ranked),
+        "decile": _deciles(ranked.to_numpy(dtype=np.float64)),
         **_lineage(loaded),
         "scored_at": pd.Timestamp(now),
     }
     frame = answers.assign(**known, **extra).rename_axis("customer_id").reset_index()
-    return frame[[name for name in SCORE_COLUMNS if name in frame.columns]]
+    return frame.loc[:, [name for name in SCORE_COLUMNS if name in frame.columns]]
 
 
 def _lineage(loaded: Sequence[LoadedModel]) -> dict[str, Any]:
@@ -212,9 +212,9 @@ def _identity(prefix: str, version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _deciles(values: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _deciles(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Tenths of the base, 1 the highest; equal values stay in order of customer_id."""
-    order = np.argsort(-values.to_numpy(dtype=np.float64), kind="stable")
+    order = np.argsort(-values, kind="stable")
     deciles = np.empty(len(values), dtype=np.int64)
     deciles[order] = np.arange(len(values)) * 10 // len(values) + 1
     return deciles
@@ -304,5 +304,11 @@ def check_target(path: Path) -> Path:
 
 
 def manifest_of(path: Path) -> Path:
-    """Return where the manifest of a scores file lies."""
+    """Return where the manifest of a scores file lies.
+
+    Parameters
+    ----------
+    path : Path
+        The scores file.
+    """
     return path.with_name(f"{path.stem}.manifest.json")

@@ -61,6 +61,13 @@ class DataSettings(Strict):
         """Read the log; a relative path is taken from the folder of the settings file.
 
         Rows dated after today are typing errors, and quarantined: one of them would move the end of the log.
+
+        Parameters
+        ----------
+        folder : Path
+            That of the settings file.
+        today : date
+            Rows of later days are set aside.
         """
         given = self.model_dump(exclude={"source"}, exclude_none=True)
         # One day more: in some zone it is tomorrow already.
@@ -86,6 +93,11 @@ class Settings(Strict):
 def read_settings(path: Path) -> Settings:
     """Read `habitue.toml`.
 
+    Parameters
+    ----------
+    path : Path
+        The TOML file.
+
     Raises
     ------
     SettingsError
@@ -98,6 +110,13 @@ def read_settings(path: Path) -> Settings:
 
 def read_toml(path: Path, model: type[M]) -> M:
     """Read a TOML file as a settings model.
+
+    Parameters
+    ----------
+    path : Path
+        The TOML file.
+    model : type
+        The settings model that it has to fit.
 
     Raises
     ------

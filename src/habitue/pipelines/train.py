@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from habitue.errors import DataError, HabitueError, HabitueWarning
+from habitue.errors import DataError, FitError, HabitueError, HabitueWarning
 from habitue.evaluation import SCORES, Backtest, backtest
 from habitue.evaluation.rivals import fit_before, predict_target
 from habitue.models import BGNBD, ChurnAnswers, ValueAnswers, ValueInterval
@@ -307,8 +307,9 @@ def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> C
     """
     labels = [one.name for one in recipe.challengers if one.name not in tested.left_out]
     told = "".join(f" {name} could not be fitted: {why}" for name, why in tested.left_out.items())
-    rows = scores[(scores["target"] == recipe.target) & (scores["score"] == recipe.champion.metric)]
-    values = {label: float(rows.set_index("model")["value"][label]) for label in labels}
+    asked = (scores["target"] == recipe.target) & (scores["score"] == recipe.champion.metric)
+    found = dict(zip(scores.loc[asked, "model"], scores.loc[asked, "value"], strict=True))
+    values = {label: float(found[label]) for label in labels}
     chosen = _best(tested, values, recipe)
     return Choice(chosen.label, chosen.why + told)
 
@@ -346,14 +347,23 @@ def _loss(value: float, recipe: Recipe) -> float:
     return -value if score.greater_is_better else value
 
 
+def _purchases(now_known: Snapshot) -> BGNBD:
+    """Fit what stands behind p_alive and expected_purchases, whichever model answers the question itself."""
+    try:
+        return fit_steadily(BGNBD(), now_known.X)
+    except FitError as error:
+        raise FitError(
+            f"p_alive and expected purchases come from BG/NBD, which could not be fitted: {error}"
+        ) from error
+
+
 def _answers(training: Training, log: CustomerLog, tell: Progress) -> dict[str, ChurnAnswers | ValueAnswers]:
     """Bundle what is registered: each model of the last cutoff, and what stands beside its answer.
 
     All are made before any is registered, so that a failure leaves no half of them behind.
     """
     tested, window, recipe = training.tested, training.now_known.window, training.recipe
-    # Behind p_alive and expected_purchases, whichever model answers the question itself.
-    purchases = fit_steadily(BGNBD(), training.now_known.X)
+    purchases = _purchases(training.now_known)
     answers: dict[str, ChurnAnswers | ValueAnswers] = {}
     for label in (one.name for one in recipe.challengers if one.name not in tested.left_out):
         model: Any = tested.models[window.cutoff, recipe.target, label]
@@ -373,21 +383,18 @@ def _interval(model: BaseEstimator, log: CustomerLog, training: Training) -> Val
     recipe, window = training.recipe, training.now_known.window
     cutoffs = training.learned_from
     snapshots = [take_snapshot(log, Window(cutoff, window.horizon), recipe.features) for cutoff in cutoffs]
-    kept = _every(snapshots[-1].X.index)
+    everybody = snapshots[-1].X.index
+    kept = everybody[np.arange(len(everybody)) % _EVERY == 0]
     learned = [_only(snapshot, ~snapshot.X.index.isin(kept)) for snapshot in snapshots]
     try:
         copy = fit_before(model, recipe.target, learned[-1], stack(learned), window.horizon)
     except HabitueError:
         # Too few customers to part: learned from those it was fitted on, an interval is too narrow.
-        copy, kept = model, snapshots[-1].X.index
+        copy, kept = model, everybody
     judged = _only(snapshots[-1], snapshots[-1].X.index.isin(kept))
     predicted = predict_target(copy, recipe.target, judged.X, window.horizon)
     return ValueInterval(confidence=recipe.interval).fit(predicted, judged.outcomes["spend"])
 
 
-def _every(customers: pd.Index) -> pd.Index:
-    return customers[np.arange(len(customers)) % _EVERY == 0]
-
-
 def _only(snapshot: Snapshot, chosen: Any) -> Snapshot:
-    return Snapshot(snapshot.window, snapshot.X[chosen], snapshot.outcomes[chosen])
+    return Snapshot(snapshot.window, snapshot.X.loc[chosen], snapshot.outcomes.loc[chosen])

@@ -34,7 +34,8 @@ __all__ = ["OPENERS", "CsvDialect", "CsvFile", "refuse_bad_names", "sniff_csv"]
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 """How compressed files are opened, by the end of their name."""
 
-_FAST_ENCODINGS = {"utf-8", "latin-1"}
+_FAST_ENCODINGS = {"utf-8": "utf-8", "latin-1": "latin-1", "cp1252": "latin-1"}
+"""What DuckDB reads by itself, and as what; bytes that only cp1252 has it refuses, for the careful way."""
 _BROKEN_ARCHIVE = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_BYTES = 1 << 16
@@ -58,17 +59,32 @@ class CsvFile:
     dialect: CsvDialect
 
     def reader(self, path: Path) -> str:
-        """Return SQL that reads a file written like this one as text and keeps lines that are no rows."""
+        """Return SQL that reads a file written like this one as text and keeps lines that are no rows.
+
+        Parameters
+        ----------
+        path : Path
+            This file, or a repaired copy.
+        """
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.dialect.header)
+        encoding = _FAST_ENCODINGS.get(self.dialect.encoding, self.dialect.encoding)
         return (
             f"read_csv({literal(str(path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
             f"delim = {literal(self.dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
-            f"encoding = {literal(self.dialect.encoding)}, store_rejects = true, rejects_limit = 0, "
+            f"encoding = {literal(encoding)}, store_rejects = true, rejects_limit = 0, "
             "rejects_table = 'csv_rejects', rejects_scan = 'csv_scans')"
         )
 
     def copy_rows(self, engine: DuckDBEngine, selected: str) -> list[Unreadable]:
-        """Copy the rows to ``raw_rows``; return the lines that are none."""
+        """Copy the rows to ``raw_rows``; return the lines that are none.
+
+        Parameters
+        ----------
+        engine : DuckDBEngine
+            Where to.
+        selected : str
+            What stands after SELECT.
+        """
         # What DuckDB cannot decompress or decode, and what it cannot make sense of, is taken line by line.
         fast = self.dialect.encoding in _FAST_ENCODINGS and self.path.suffix.lower() not in {".bz2", ".xz"}
         rows = -1
@@ -79,6 +95,23 @@ class CsvFile:
             if rows >= 0 and rows + len(unreadable) == _count_lines(self.path) - 1:
                 return unreadable
         return self._copy_carefully(engine, selected, rows + len(unreadable), unreadable)
+
+    def sample(self, n_rows: int) -> dict[str, list[str]]:
+        """Return the first values of each column, empty ones left out; broken lines are passed over.
+
+        Parameters
+        ----------
+        n_rows : int
+            At most so many, and no more than the beginning of the file holds.
+        """
+        text = _beginning(self.path).decode(self.dialect.encoding, errors="replace").lstrip("\ufeff \r\n")
+        lines = text.splitlines()[: n_rows + 1]
+        # The last line of the sample may be cut.
+        rows = list(csv.reader(lines[1:-1] or lines[1:], delimiter=self.dialect.delimiter))
+        whole = [row for row in rows if len(row) == len(self.dialect.header)]
+        columns = list(zip(*whole, strict=True)) or [() for _ in self.dialect.header]
+        pairs = zip(self.dialect.header, columns, strict=True)
+        return {name: [value for value in values if value.strip()] for name, values in pairs}
 
     def _copy(self, engine: DuckDBEngine, path: Path, selected: str) -> tuple[int, list[Unreadable]]:
         engine.execute("DROP TABLE IF EXISTS csv_rejects")
@@ -121,13 +154,13 @@ class CsvFile:
     @property
     def _plain_encoding(self) -> str:
         """The encoding in which the careful way reads: one byte for a quote and for a line end."""
-        return self.dialect.encoding if self.dialect.encoding in _FAST_ENCODINGS else "utf-8"
+        return "latin-1" if self.dialect.encoding == "latin-1" else "utf-8"
 
     @contextlib.contextmanager
     def _bytes(self) -> Generator[IO[bytes]]:
         """Open the file as bytes of `_plain_encoding`."""
         with _opened(self.path) as stream:
-            if self.dialect.encoding in _FAST_ENCODINGS:
+            if self.dialect.encoding == self._plain_encoding:
                 yield stream
             else:
                 yield cast("IO[bytes]", codecs.EncodedFile(stream, "utf-8", self.dialect.encoding, "replace"))
@@ -135,6 +168,14 @@ class CsvFile:
 
 def _opened(path: Path) -> IO[bytes]:
     return OPENERS.get(path.suffix.lower(), open)(path, "rb")
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with _opened(path) as stream:
+            return stream.read(_SAMPLE_BYTES)
+    except _BROKEN_ARCHIVE as error:
+        raise DataError(f"{path} could not be opened: {error}") from error
 
 
 def _count_lines(path: Path) -> int:
@@ -177,11 +218,7 @@ def sniff_csv(path: Path, *, delimiter: str | None = None, encoding: str | None 
     place.
     """
     _check_settings(delimiter, encoding)
-    try:
-        with _opened(path) as stream:
-            beginning = stream.read(_SAMPLE_BYTES)
-    except _BROKEN_ARCHIVE as error:
-        raise DataError(f"{path} could not be opened: {error}") from error
+    beginning = _beginning(path)
     encoding = codecs.lookup(encoding).name if encoding else _encoding(beginning)
     encoding = {"iso8859-1": "latin-1", "ascii": "utf-8", "utf-8-sig": "utf-8"}.get(encoding, encoding)
     text = beginning.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
@@ -218,7 +255,7 @@ def _encoding(beginning: bytes) -> str:
     except UnicodeDecodeError as error:
         # A multi-byte character cut at the end of the sample is no sign of another encoding.
         if error.start < len(beginning) - 8:
-            return "latin-1"
+            return "cp1252"
     return "utf-8"
 
 
@@ -231,7 +268,15 @@ def _header(text: str, delimiter: str) -> list[str]:
 
 
 def refuse_bad_names(names: list[str], where: str) -> None:
-    """Raise SchemaError where a column name stands twice, upper and lower case aside as in SQL."""
+    """Raise SchemaError where a column name stands twice, upper and lower case aside as in SQL.
+
+    Parameters
+    ----------
+    names : list of str
+        Columns of a source.
+    where : str
+        The source, for the message.
+    """
     folded = [name.casefold() for name in names]
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
     if twice:

@@ -58,7 +58,13 @@ class Repair:
     _line: int = 0
 
     def run(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """Write the rows of `source` to `target` and remember the rest."""
+        """Write the rows of `source` to `target` and remember the rest.
+
+        Parameters
+        ----------
+        source, target : binary file
+            The file as it came, and its repaired copy.
+        """
         lines, record = _grammar(self.delimiter)
         waiting, more = b"", True
         while more:
@@ -126,7 +132,13 @@ class Repair:
         return len(next(csv.reader(text, delimiter=self.delimiter)))
 
     def original_line(self, line: int) -> int:
-        """Return the number in the source of a line of the target."""
+        """Return the number in the source of a line of the target.
+
+        Parameters
+        ----------
+        line : int
+            Counted from 1, the header among them.
+        """
         for number in self.removed:
             if number > line:
                 break

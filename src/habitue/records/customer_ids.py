@@ -1,6 +1,6 @@
 """Customer ids: read so that one customer has one name, whatever the source made of it.
 
-Rules
+Notes
 -----
 - Whole numbers stay whole numbers (``int64``), also from text, unless one has a leading zero or 19 digits and
   more: then all ids of the source are text, and ``01`` and ``1`` are two customers.

@@ -49,6 +49,11 @@ class History:
 
         What a record only came to say later (when a contract ended and why, when a ticket was closed) is
         empty up to then.
+
+        Parameters
+        ----------
+        kind : str
+            A kind of record that the log has.
         """
         schema = SCHEMAS[kind]
         if not schema.instant:
@@ -140,7 +145,19 @@ class CustomerLog:
     def from_relation(
         cls, engine: DuckDBEngine, relation: Relation, mapping: Mapping[str, str], reading: Reading
     ) -> CustomerLog:
-        """Make a log of transactions from an opened source whose columns have other names (`read_log`)."""
+        """Make a log of transactions from an opened source whose columns have other names (`read_log`).
+
+        Parameters
+        ----------
+        engine : DuckDBEngine
+            Where to hold the records.
+        relation : Relation
+            The source.
+        mapping : Mapping[str, str]
+            Canonical column to column of the source.
+        reading : Reading
+            How values are to be read.
+        """
         log = cls.__new__(cls)
         _free(engine)
         checks = {"transactions": _admit(engine, "transactions", relation, mapping, reading)}
@@ -193,7 +210,19 @@ class CustomerLog:
         return History(self.engine, day, self.kinds)
 
     def quarantine(self, kind: str = "transactions") -> pd.DataFrame:
-        """Return the rows that were set aside: row (or file line), reason, and the row as it came (JSON)."""
+        """Return the rows that were set aside: row, reason, and the row as it came (JSON).
+
+        Parameters
+        ----------
+        kind : str
+            Kind of record.
+
+        Returns
+        -------
+        DataFrame
+            ``row`` counts the rows of data from 1; where the reason says "line is no row" it is the line of
+            the file.
+        """
         return self.engine.frame(f"SELECT * FROM quarantine_{kind} ORDER BY row")
 
     def fingerprint(self) -> str:

@@ -6,6 +6,7 @@ never imported here (its loader does not work with current tools).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pandas as pd
 
 from habitue.errors import DataError
 from habitue.records.customer_log import CustomerLog
+from habitue.records.door import Reading
+from habitue.records.engine import DuckDBEngine
+from habitue.records.sources import open_source
 
 __all__ = ["cdnow"]
 
@@ -50,7 +54,9 @@ def cdnow(*, sample: bool = False) -> CustomerLog:
         _data_file(name), sep=r"\s+", names=columns, header=None if sample else 0, dtype={"timestamp": "str"}
     )
     frame["timestamp"] = pd.to_datetime(frame["timestamp"], format="%Y%m%d")
-    return CustomerLog(transactions=frame)
+    engine = DuckDBEngine()
+    relation = replace(open_source(engine, frame), described="CDNOW, 1/10 sample" if sample else "CDNOW")
+    return CustomerLog.from_relation(engine, relation, {}, Reading())
 
 
 def _data_file(name: str) -> Path:

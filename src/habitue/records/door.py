@@ -4,7 +4,7 @@ A source's columns are mapped onto the canonical ones, values are read as what t
 be read is quarantined with its row number and reason. Nothing is dropped in silence, nothing is guessed where
 two readings are possible: then the way out is a sentence.
 
-Rules
+Notes
 -----
 - customer_id: see `habitue.records.customer_ids`.
 - instants become days in one stated time zone (`habitue.records.instants`), from 1900 to 2199: days outside
@@ -49,7 +49,7 @@ class Reading:
     observed_until : date, optional
         The last day on which the source is complete; later rows are quarantined.
     not_after : date, optional
-        Today, where it is known; later rows are typing errors and quarantined, and do not move the end of the log.
+        Today, where it is known; later rows are typing errors: quarantined, they do not move the end.
     """
 
     timestamp_format: str | None = None

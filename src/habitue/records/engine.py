@@ -7,6 +7,7 @@ pasted into SQL.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ __all__ = ["DuckDBEngine", "Engine", "literal", "quoted"]
 def quoted(name: str) -> str:
     """Return a column or table name quoted for SQL.
 
+    Parameters
+    ----------
+    name : str
+        As it is, with whatever characters.
+
     Examples
     --------
     >>> quoted('odd "name" here')
@@ -35,6 +41,11 @@ def quoted(name: str) -> str:
 
 def literal(text: str) -> str:
     """Return a text constant for places where SQL allows no bound value (formats, file options).
+
+    Parameters
+    ----------
+    text : str
+        As it is.
 
     Examples
     --------
@@ -50,15 +61,39 @@ class Engine(Protocol):
     dialect: str
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run a statement for its effect."""
+        """Run a statement for its effect.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         ...
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows; for small answers."""
+        """Run a query and return its rows; for small answers.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         ...
 
     def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Run a query and return its rows as a frame."""
+        """Run a query and return its rows as a frame.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         ...
 
     def table_names(self) -> Sequence[str]:
@@ -86,25 +121,54 @@ class DuckDBEngine:
 
     def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
         self._connection = duckdb.connect(":memory:")
-        self.execute("SET temp_directory = " + literal(str(Path(tempfile.gettempdir()) / "habitue-spill")))
+        self.execute(
+            "SET temp_directory = "
+            + literal(str(Path(tempfile.gettempdir()) / f"habitue-{os.getpid()}-{id(self)}"))
+        )
         # Sources are read as UTC unless their time zone is stated: the machine's own must not matter.
         self.execute("SET TimeZone = 'UTC'")
-        self.execute("SET enable_progress_bar = false")
+        # In a notebook DuckDB refuses to be told what is so already, unless ipywidgets is there.
+        if self.rows("SELECT current_setting('enable_progress_bar')")[0][0]:
+            self.execute("SET enable_progress_bar = false")
         if memory_limit is not None:
             self.execute("SET memory_limit = " + literal(memory_limit))
         if threads is not None:
             self.execute(f"SET threads = {int(threads)}")
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run a statement for its effect."""
+        """Run a statement for its effect.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         self._connection.execute(sql, dict(values or {}))
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows; for small answers."""
+        """Run a query and return its rows; for small answers.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         return self._connection.execute(sql, dict(values or {})).fetchall()
 
     def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Run a query and return its rows as a pandas frame."""
+        """Run a query and return its rows as a pandas frame.
+
+        Parameters
+        ----------
+        sql : str
+            In DuckDB's dialect.
+        values : Mapping[str, Any], optional
+            What its ``$names`` are bound to.
+        """
         return self._connection.execute(sql, dict(values or {})).df()
 
     def table_names(self) -> list[str]:
@@ -112,13 +176,33 @@ class DuckDBEngine:
         return [row[0] for row in self.rows("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
     def columns(self, relation: str) -> dict[str, str]:
-        """Names and SQL types of a relation's columns, in order."""
+        """Return names and SQL types of a relation's columns, in order.
+
+        Parameters
+        ----------
+        relation : str
+            What may stand after FROM.
+        """
         return {row[0]: row[1] for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}
 
     def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
-        """Make an Arrow table or stream readable under a name, without copying it."""
+        """Make an Arrow table or stream readable under a name, without copying it.
+
+        Parameters
+        ----------
+        name : str
+            How SQL names it.
+        table : pyarrow.Table or pyarrow.RecordBatchReader
+            A stream can be read once.
+        """
         self._connection.register(name, table)
 
     def unregister(self, name: str) -> None:
-        """Forget what `register` made readable."""
+        """Forget what `register` made readable.
+
+        Parameters
+        ----------
+        name : str
+            As it was registered.
+        """
         self._connection.unregister(name)

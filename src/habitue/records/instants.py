@@ -3,8 +3,10 @@
 Where day and month could be swapped, or where some values carry an offset and others do not, the source is
 refused with the way out: a wrong day is worse than a question.
 
-Rules for text
---------------
+Notes
+-----
+Text is read by these rules.
+
 - ISO 8601 is known without asking: ``2020-01-31``, ``2020/1/31``, ``2020-01-31 10:00[:00[.0]]`` with ``T`` or
   a blank, and with ``Z`` or an offset. ``2020-01-31 10:00 PM`` or a zone's name behind it is not, and is not
   read.

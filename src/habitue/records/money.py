@@ -1,7 +1,9 @@
 """Amounts: read exactly, from numbers, from text with signs and separators, or from simple arithmetic.
 
-Rules for text
---------------
+Notes
+-----
+Text is read by these rules.
+
 - ``1,234.50``, ``1 234.50`` and ``1'234.50`` are 1234.5: a thousands separator counts only where it stands
   like one, behind one to three digits of which the first is not 0. ``5,50`` and ``0,500`` with
   ``decimal="."`` are refused, not read as 550 and 500. With ``decimal=","`` point and comma change places.
@@ -120,8 +122,11 @@ def number_sql(source: str, sql_type: str, decimal: str, target: str) -> str:
     ----------
     source, sql_type : str
         The source's column and its SQL type; ``NUMERIC TEXT`` for numbers that a database wrote as text,
-        which have a decimal point whatever the user's own sign is. decimal : str ``"."`` or ``","``, for
-        text. target : str ``DOUBLE``, or `MONEY`.
+        which have a decimal point whatever the user's own sign is.
+    decimal : str
+        ``"."`` or ``","``, for text.
+    target : str
+        ``DOUBLE``, or `MONEY`.
     """
     column = quoted(source)
     if sql_type == "NUMERIC TEXT":
@@ -167,6 +172,17 @@ def _currency_sql(source: str) -> str:
 
 def refuse_currency_signs(engine: DuckDBEngine, given: str, types: Mapping[str, str], decimal: str) -> None:
     """Refuse amounts of ``raw_rows`` whose own text names several currencies.
+
+    Parameters
+    ----------
+    engine : DuckDBEngine
+        Holds ``raw_rows``.
+    given : str
+        A column or arithmetic.
+    types : Mapping[str, str]
+        SQL type of each column of the source.
+    decimal : str
+        As in `money_sql`.
 
     Raises
     ------

@@ -55,13 +55,43 @@ class Relation:
     numerics: frozenset[str] = frozenset()
 
     def types(self, engine: DuckDBEngine) -> dict[str, str]:
-        """Return the SQL type of each column: categories are text, ``NUMERIC TEXT`` is numbers as text."""
+        """Return the SQL type of each column: categories are text, ``NUMERIC TEXT`` is numbers as text.
+
+        Parameters
+        ----------
+        engine : DuckDBEngine
+            Where it can be read.
+        """
         found = engine.columns(self.sql)
         plain = {name: "VARCHAR" if kind.startswith("ENUM") else kind for name, kind in found.items()}
         return plain | dict.fromkeys(self.numerics & plain.keys(), "NUMERIC TEXT")
 
+    def sample(self, engine: DuckDBEngine, n_rows: int = 2000) -> dict[str, list[Any]]:
+        """Return the first values of each column, missing ones left out.
+
+        Parameters
+        ----------
+        engine : DuckDBEngine
+            Where it can be read.
+        n_rows : int
+            At most so many.
+        """
+        if self.csv is not None:
+            return dict(self.csv.sample(n_rows))
+        names = list(self.types(engine))
+        selected = ", ".join(quoted(name) for name in names)
+        rows = engine.rows(f"SELECT {selected} FROM {self.sql} LIMIT {int(n_rows)}")
+        return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(names)}
+
     def copy_rows(self, engine: DuckDBEngine, names: Sequence[str]) -> list[Unreadable]:
         """Copy the named columns to the table ``raw_rows``, numbered by ``raw_row``.
+
+        Parameters
+        ----------
+        engine : DuckDBEngine
+            Where it can be read.
+        names : sequence of str
+            Columns wanted.
 
         Returns
         -------

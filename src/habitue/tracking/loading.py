@@ -15,7 +15,6 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-
 from typing import Any
 
 import pandas as pd

@@ -89,7 +89,7 @@ def log_training(
         version. Added by itself: the versions of Python and habitue, the git commit of the working directory
         and whether it was changed since.
     tables : Mapping[str, DataFrame], optional
-        Kept as ``tables/<name>.csv``.
+        Kept as ``tables/<name>.csv``, without the index.
     figures : Mapping[str, str], optional
         SVG texts, kept as ``figures/<name>.svg``.
     texts : Mapping[str, str], optional

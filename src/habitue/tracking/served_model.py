@@ -33,8 +33,8 @@ _PARAMS = ("reasons",)
 class Answers(Protocol):
     """A fitted model that answers a marketer's questions, one row a customer.
 
-    It may also have ``contributions(X) -> DataFrame``, which says what each feature adds; reasons need it. Where
-    those speak of more than `X` holds, ``reason_values(X) -> DataFrame`` gives the values to name.
+    It may also have ``contributions(X) -> DataFrame``, which says what each feature adds; reasons need it.
+    Where those speak of more than `X` holds, ``reason_values(X) -> DataFrame`` gives the values to name.
     """
 
     @property

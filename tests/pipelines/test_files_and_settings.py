@@ -1,0 +1,145 @@
+"""Files written whole or not at all; settings and recipes that say what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from habitue.errors import SettingsError
+from habitue.pipelines.files import writable_folder, write_beside, write_text
+from habitue.pipelines.recipes import built_in_recipe, read_recipe
+from habitue.pipelines.settings import Settings, read_settings, read_toml
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = """
+name = "n"
+target = "churned"
+[champion]
+metric = "auc"
+[[challengers]]
+model = "BTYDChurnClassifier"
+"""
+
+
+# --- files
+
+
+def test_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "deep" / "a.txt", "old")
+
+    def interrupted(to: Path) -> None:
+        to.write_text("new, but only ha")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_beside(path, interrupted)
+    assert path.read_text() == "old"
+    assert [one.name for one in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "a.txt", "old")
+
+    def full(to: Path) -> None:
+        to.write_text("new")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SettingsError, match=r"a\.txt could not be written: No space left on device"):
+        write_beside(path, full)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_places_that_cannot_be_written_to_are_told(tmp_path: Path) -> None:
+    file = write_text(tmp_path / "file", "")
+    for folder in (file / "under", Path("/proc/none")):
+        with pytest.raises(SettingsError, match="Nothing can be written to"):
+            writable_folder(folder)
+    with pytest.raises(SettingsError, match="is a folder"):
+        write_text(tmp_path, "text")
+
+
+# --- recipes
+
+
+@pytest.mark.parametrize("name", ["churn", "clv"])
+def test_recipes_of_the_project_are_those_of_the_package(name: str) -> None:
+    recipe, text = built_in_recipe("churn" if name == "churn" else "clv")
+    assert (ROOT / "models" / f"{name}.toml").read_text(encoding="utf-8") == text
+    assert recipe.name == f"habitue-{name}"
+    assert [one.name for one in recipe.challengers][1] == "LightGBM"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('target = "churned"', 'target = "churn"', "'target'.*'churned' or 'spend'.*got 'churn'"),
+        ('name = "n"', "", "'name' is missing"),
+        ('name = "n"', 'name = "a/b"', "'name'"),
+        ('name = "n"', 'nmae = "n"', "did you mean 'name'"),
+        ("metric =", "metrik =", "'champion.metrik'; did you mean 'metric'"),
+        ('"auc"', '"acu"', "did you mean 'auc'"),
+        ("model =", "modle =", "'challengers.0.modle'; did you mean 'model'"),
+        ('"BTYDChurnClassifier"', '"BTYDChurn"', "did you mean 'BTYDChurnClassifier'"),
+        ('"BTYDChurnClassifier"', '"BoostedValueRegressor"', "cannot predict churned"),
+        ('"BTYDChurnClassifier"', '"BoostedChurnClassifier"\nparams = {num_leafs = 3}', "mean 'num_leaves'"),
+        (
+            "[champion]",
+            "[evaluation]\nn_cutoffs = 0\n[champion]",
+            "'evaluation.n_cutoffs'.*greater than 0, got 0",
+        ),
+        ("[champion]", "[evaluation]\nn_cutofs = 1\n[champion]", "did you mean 'n_cutoffs'"),
+        (
+            "[[challengers]]",
+            '[[challengers]]\nmodel = "BTYDChurnClassifier"\n[[challengers]]',
+            "different labels",
+        ),
+        ("[champion]", "horizon = 40000\n[champion]", "'horizon'.*36525"),
+        ("[champion]", "[champion", "is no valid TOML"),
+    ],
+)
+def test_recipes_are_checked_key_by_key(old: str, new: str, told: str, tmp_path: Path) -> None:
+    assert old in RECIPE
+    path = write_text(tmp_path / "r.toml", RECIPE.replace(old, new, 1))
+    with pytest.raises(SettingsError, match=rf"r\.toml.*{told}"):
+        read_recipe(path)
+
+
+def test_recipe_as_it_should_be(tmp_path: Path) -> None:
+    recipe = read_recipe(write_text(tmp_path / "r.toml", RECIPE))
+    assert (recipe.name, recipe.evaluation.n_cutoffs, recipe.challengers[0].name) == ("n", 1, "BG/NBD")
+
+
+# --- settings
+
+
+def test_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "h.toml").write_bytes(b"\xef\xbb\xbf[data]\nsource = 'a.csv'\n")
+    assert read_settings(tmp_path / "h.toml").data.source == "a.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "'data' is missing"),
+        ("[data]\n", "'data.source' is missing"),
+        ("[data]\nsource = 'a'\nsuorce = 'b'", "did you mean 'source'"),
+        ("[dta]\nsource = 'a'", "did you mean 'data'"),
+        ("horizon = 'long'\n[data]\nsource = 'a'", "'horizon'.*got 'long'"),
+        ("horizon = -1\n[data]\nsource = 'a'", "'horizon'.*greater than 0"),
+        ("cutoff = 'soon'\n[data]\nsource = 'a'", "'cutoff'.*got 'soon'"),
+        ("data = 3", "'data'"),
+        ("xyz = 3\n[data]\nsource = 'a'", "'xyz'; known are data, cutoff, horizon"),
+    ],
+)
+def test_settings_are_checked_key_by_key(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=told):
+        read_toml(write_text(tmp_path / "h.toml", text), Settings)
+
+
+def test_settings_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="habitue init"):
+        read_settings(tmp_path / "habitue.toml")
+    with pytest.raises(SettingsError, match="could not be read"):
+        read_toml(tmp_path, Settings)

@@ -1,0 +1,148 @@
+"""Scoring: the same input gives the same scores, and the report is told of exactly these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from habitue.errors import DataError, SettingsError
+from habitue.pipelines.examine import examine, write_quarantine
+from habitue.pipelines.score import check_target, manifest_of, score_customers, write_scores
+from habitue.pipelines.tell import tell
+from habitue.records import read_log
+from habitue.tracking import Store, open_store
+
+MODELS = ["habitue-churn@champion", "habitue-clv@champion"]
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def store(shop: Path) -> Store:
+    return open_store(shop / "mlruns")
+
+
+@pytest.fixture(scope="module")
+def orders(shop: Path) -> pd.DataFrame:
+    return pd.read_csv(shop / "transactions.csv")
+
+
+def score(orders: pd.DataFrame, store: Store, **options: Any) -> Any:
+    log = read_log(orders, timestamp="order_date")
+    return score_customers(log, options.pop("models", MODELS), store=store, now=NOW, **options)
+
+
+def test_same_input_in_another_order_gives_the_same_scores(orders: pd.DataFrame, store: Store) -> None:
+    first, second = score(orders, store), score(orders.sample(frac=1.0, random_state=1), store)
+    pd.testing.assert_frame_equal(first.frame, second.frame)
+    assert first.manifest["data"]["fingerprint"] == second.manifest["data"]["fingerprint"]
+
+
+def test_chunks_do_not_show(orders: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = score(orders, store).frame
+    monkeypatch.setattr("habitue.pipelines.score._CHUNK", 37)
+    said: list[str] = []
+    pd.testing.assert_frame_equal(score(orders, store, progress=said.append).frame, whole)
+    assert "customers 297 to 300 of 300" in said
+
+
+def test_written_scores_and_manifest_belong_together(
+    orders: pd.DataFrame, store: Store, tmp_path: Path
+) -> None:
+    scored = score(orders, store)
+    manifest = json.loads(write_scores(scored, tmp_path / "s.parquet").read_text("utf-8"))
+    assert manifest_of(tmp_path / "s.parquet").name == "s.manifest.json"
+    assert manifest["n_customers"] == 300
+    assert [one["role"] for one in manifest["models"]] == ["churn", "clv"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "s.parquet"), scored.frame, check_dtype=False)
+    page = tell(
+        tmp_path / "s.parquet", tmp_path / "r.html", store=store, money="€", title="Title & co", now=NOW
+    )
+    assert "Title &amp; co" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("s.manifest.json", "{"), ("s.manifest.json", "[]"), ("s.manifest.json", "{}"), ("s.csv", "x")],
+)
+def test_damaged_scores_are_not_reported(
+    name: str, text: str, orders: pd.DataFrame, store: Store, tmp_path: Path
+) -> None:
+    write_scores(score(orders, store), tmp_path / "s.csv")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match="score again"):
+        tell(tmp_path / "s.csv", tmp_path / "r.html", store=store, money="", title="", now=NOW)
+
+
+def test_value_alone_and_churn_alone(orders: pd.DataFrame, store: Store) -> None:
+    value = score(orders, store, models=MODELS[1:]).frame
+    churn = score(orders, store, models=MODELS[:1]).frame
+    both = score(orders, store).frame
+    assert "churn_probability" not in value
+    assert "clv" not in churn
+    np.testing.assert_array_equal(value["clv"], both["clv"])
+    np.testing.assert_array_equal(churn["churn_probability"], both["churn_probability"])
+    assert (churn.groupby("decile")["churn_probability"].mean().diff().dropna() <= 0).all()
+
+
+def test_two_answers_to_one_question_are_refused(orders: pd.DataFrame, store: Store) -> None:
+    with pytest.raises(SettingsError, match="one at a time"):
+        score(orders, store, models=["habitue-clv/1", "habitue-clv/2"])
+
+
+def test_wrong_targets_are_told_before_any_work(tmp_path: Path) -> None:
+    for path in (tmp_path / "a.xlsx", tmp_path / "a"):
+        with pytest.raises(SettingsError, match=r"\.parquet or \.csv"):
+            check_target(path)
+    (tmp_path / "b.csv").mkdir()
+    with pytest.raises(SettingsError):
+        check_target(tmp_path / "b.csv")
+
+
+@pytest.mark.filterwarnings("ignore::habitue.errors.HabitueWarning")
+def test_check_counts_what_pandas_counts(orders: pd.DataFrame, tmp_path: Path) -> None:
+    bad = pd.DataFrame(
+        {"customer_id": ["c1", None], "order_date": ["no day", "2023-05-05"], "amount": [1.0, 2.0]}
+    )
+    log = read_log(pd.concat([orders, bad], ignore_index=True), timestamp="order_date")
+    facts = examine(log)
+    visits = orders.groupby("customer_id")["order_date"].nunique()
+    assert facts["n_quarantined"] == 2
+    assert facts["n_customers"] == 300
+    assert facts["share_bought_again"] == pytest.approx((visits > 1).mean())
+    assert facts["purchases_per_customer"] == pytest.approx(visits.mean())
+    assert facts["total_amount"] == pytest.approx(orders["amount"].sum())
+    assert len(pd.read_csv(write_quarantine(log, tmp_path / "aside.csv"))) == 2
+
+
+@pytest.mark.slow
+def test_two_hundred_thousand_customers_in_bounded_memory(
+    shop: Path, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Score in a process of its own, so that its peak is its own."""
+    import os
+    import subprocess
+    import sys
+
+    orders = pd.read_csv(shop / "transactions.csv")
+    big = pd.concat([orders.assign(customer_id=orders["customer_id"] + f"-{copy}") for copy in range(667)])
+    big.to_parquet(tmp_path / "big.parquet")
+    settings = (shop / "habitue.toml").read_text("utf-8").replace('"transactions.csv"', '"big.parquet"')
+    settings = settings.replace('mlruns = "mlruns"', f"mlruns = {json.dumps(str(shop / 'mlruns'))}")
+    (tmp_path / "habitue.toml").write_text(settings, encoding="utf-8")
+    program = (
+        "import sys, resource; from habitue.cli import main; code = main(['score', '--json']); "
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)); sys.exit(code)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True,
+        timeout=600, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert json.loads(ran.stdout)["n_customers"] == 300 * 667
+    assert int(ran.stderr.splitlines()[-1]) < 3_000_000  # kilobytes
