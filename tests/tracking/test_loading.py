@@ -312,5 +312,5 @@ def test_a_fresh_process_needs_no_pickle_no_store_and_says_nothing(
     answers, settings = json.loads(child.stdout)
     X = pd.DataFrame({"frequency": [2.0], "recency": [30.5], "T": [250.0]})
     assert answers == loaded.predict(X).to_numpy().tolist()
-    assert settings == ["true", "true", "false", "true"]
+    assert settings == ["true", "true", "false", "3", "true"]
     assert child.stderr == ""

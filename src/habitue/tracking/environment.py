@@ -23,6 +23,7 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # read at import: usage is nobody else's business
     "MLFLOW_UV_AUTO_DETECT": "false",  # else a uv.lock in the working directory travels with every model
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # its own 7, each waiting twice as long, take minutes to say no
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else a command's output is mixed with addresses
 }
 """The environment variables that are set, unless they are set already, and to what."""
