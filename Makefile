@@ -21,7 +21,7 @@ demo: $(RUN_READY) ## run the whole journey on CDNOW: demo/report.html, demo/sco
 	@$(BIN)/habitue demo
 
 test: $(DEV_READY) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=15
 
 test-fast: $(DEV_READY) ## run the tests that take no more than a few seconds each
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"

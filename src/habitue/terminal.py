@@ -52,7 +52,7 @@ _SHORT = {
 }
 """Scores as a terminal of 80 columns has room for."""
 
-_WIDE = 110
+_WIDE = 116
 """Columns from which a table of scores shows intervals too."""
 
 _SEE_IN_PYTHON = "See log.quarantine('transactions')."
@@ -288,7 +288,7 @@ def _model(name: str, champion: str, left_out: Mapping[str, str]) -> str:
 def _half(lower: float, upper: float) -> str:
     """Write half the width of an interval behind a score."""
     half = (upper - lower) / 2
-    return f" ±{half:.3f}" if half > 0 else ""
+    return f" ±{half:.3f}" if half >= 0.0005 else ""
 
 
 def _figure(value: Any, digits: int = 3) -> str:

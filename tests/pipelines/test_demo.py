@@ -72,7 +72,8 @@ def test_it_tells_its_stages_and_results(left: Left) -> None:
         assert re.search(words, line)
     for table in ("churned (1998-03-31, 91 days ahead", "spend (1998-03-31", "CDNOW sample, 39 weeks"):
         assert table in left.said.out
-    assert all(len(line) <= 80 for line in left.said.out.split("Scores:")[0].splitlines())
+    assert re.search(r"LightGBM \* +0\.\d{3} ±0\.\d{3}", left.said.out)  # an interval beside each estimate
+    assert all(len(line) <= 116 for line in left.said.out.split("Scores:")[0].splitlines())
 
 
 def test_next_commands_work_as_they_are_printed(left: Left) -> None:
