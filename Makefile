@@ -55,7 +55,7 @@ wheel: $(DEV_READY) ## build dist/habitue-*.whl
 	@ls dist/*.whl
 
 wheel-test: wheel ## test the built wheel in a fresh environment, with src/ out of the way
-	@tools/test-wheel "$(PYTHON)"
+	@tools/test-wheel "$(PYTHON)" $(TESTS)
 
 lock: $(DEV_READY) ## resolve requirements.lock and requirements-dev.lock anew
 	@$(BIN)/uv pip compile pyproject.toml --extra postgres --group build --universal --generate-hashes \
