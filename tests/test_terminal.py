@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pty
 import re
@@ -22,8 +21,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from habitue.errors import AssumptionWarning, FitError, HabitueWarning
-from habitue.terminal import Terminal, plain, sentence_of, stopped_gently
+from habitue.errors import AssumptionWarning, HabitueWarning
+from habitue.terminal import Terminal, plain
 
 HABITUE = [sys.executable, "-m", "habitue"]
 
@@ -203,42 +202,3 @@ def test_plain_knows_what_pandas_and_numpy_make() -> None:
         "yes": True,
         "none": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (FitError("No model\n could be fitted."), "No model could be fitted."),
-        (KeyError(), "Unexpected error, KeyError: no message. --debug shows all of it."),
-        (OSError(28, "full"), "Unexpected error, OSError: [Errno 28] full. --debug shows all of it."),
-        (KeyboardInterrupt(), "Interrupted; nothing half-written was left."),
-    ],
-)  # fmt: skip
-def test_sentences(error: BaseException, sentence: str) -> None:
-    assert sentence_of(error) == sentence
-
-
-def test_long_messages_are_shortened() -> None:
-    assert len(sentence_of(ValueError("long " * 1000))) < 400
-
-
-def interrupted_in_a_query() -> None:
-    """Do what DuckDB does when it is interrupted: raise an error of its own."""
-    try:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(10)
-    except KeyboardInterrupt as error:
-        raise RuntimeError("Query interrupted") from error
-
-
-def test_interruption_that_a_library_made_an_error_of_is_still_one() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), stopped_gently():
-        interrupted_in_a_query()
-    assert signal.getsignal(signal.SIGTERM) == before
-    assert logging.getLogger().isEnabledFor(logging.ERROR)
-
-
-def test_errors_of_uninterrupted_work_pass() -> None:
-    with pytest.raises(FitError), stopped_gently():
-        raise FitError("no")

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from habitue import __version__
+from habitue.endings import sentence_of, stopped_gently
 from habitue.errors import DataError, FitError, RegistryError, SettingsError
-from habitue.terminal import Terminal, sentence_of, stopped_gently, tell_demo
+from habitue.terminal import Terminal, tell_demo
 
 if TYPE_CHECKING:
     from habitue.pipelines.settings import Settings

@@ -6,13 +6,10 @@ Lines of work, notes and progress go to stderr, answers to stdout, so that ``--j
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import shlex
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,17 +21,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from habitue.errors import HabitueError, HabitueWarning
+from habitue.errors import HabitueWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from habitue.pipelines.demo import Demo
 
-__all__ = ["Terminal", "plain", "sentence_of", "stopped_gently", "tell_demo"]
-
-_LONGEST = 300
-"""Characters of an unexpected error's own message that are told."""
+__all__ = ["Terminal", "plain", "tell_demo"]
 
 _SHORT = {
     "auc": "AUC",
@@ -369,59 +363,3 @@ def _command_here(*words: str) -> str:
     folder = Path(sys.executable).parent
     on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
     return shlex.join([command if on_path else os.path.relpath(folder / command), *arguments])
-
-
-@contextmanager
-def stopped_gently() -> Generator[None]:
-    """Let Ctrl-C and SIGTERM end a block as KeyboardInterrupt, so that what is half written is removed.
-
-    Whatever a library makes of the interruption (DuckDB, in the middle of a query, an error), it stays one.
-    """
-    came: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        came.append(number)
-        # What libraries log of being torn from their work is nothing that the person has to act on.
-        logging.disable()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except Exception as error:
-        if came:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        if came:
-            logging.disable(logging.NOTSET)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-def sentence_of(error: BaseException) -> str:
-    """Tell an error in a sentence or two.
-
-    Parameters
-    ----------
-    error : BaseException
-        What ended the command.
-
-    Examples
-    --------
-    >>> sentence_of(HabitueError("The log is empty."))
-    'The log is empty.'
-    >>> sentence_of(ZeroDivisionError("division by zero"))
-    'Unexpected error, ZeroDivisionError: division by zero. --debug shows all of it.'
-    """
-    told = " ".join(str(error).split())
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted; nothing half-written was left."
-    if isinstance(error, HabitueError):
-        return told
-    short = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
-    short = short.rstrip(".") or "no message"
-    return f"Unexpected error, {type(error).__name__}: {short}. --debug shows all of it."

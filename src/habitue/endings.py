@@ -1,0 +1,72 @@
+"""How a command ends: interrupted with nothing half-written left, or with an error told in a sentence."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from habitue.errors import HabitueError
+
+__all__ = ["sentence_of", "stopped_gently"]
+
+_LONGEST = 300
+"""Characters of an unexpected error's own message that are told."""
+
+
+@contextmanager
+def stopped_gently() -> Generator[None]:
+    """Let Ctrl-C and SIGTERM end a block as KeyboardInterrupt, so that what is half written is removed.
+
+    Whatever a library makes of the interruption (DuckDB, in the middle of a query, an error), it stays one.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        # What libraries log of being torn from their work is nothing that the person has to act on.
+        logging.disable()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if came:
+            logging.disable(logging.NOTSET)
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def sentence_of(error: BaseException) -> str:
+    """Tell an error in a sentence or two.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the command.
+
+    Examples
+    --------
+    >>> sentence_of(HabitueError("The log is empty."))
+    'The log is empty.'
+    >>> sentence_of(ZeroDivisionError("division by zero"))
+    'Unexpected error, ZeroDivisionError: division by zero. --debug shows all of it.'
+    """
+    told = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted; nothing half-written was left."
+    if isinstance(error, HabitueError):
+        return told
+    short = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
+    short = short.rstrip(".") or "no message"
+    return f"Unexpected error, {type(error).__name__}: {short}. --debug shows all of it."
