@@ -114,6 +114,9 @@ def init(
     timestamp: Annotated[str | None, typer.Option(help="Column that says when.")] = None,
     amount: Annotated[str | None, typer.Option(help="Column that says how much, or 'Qty * Price'.")] = None,
     table: Annotated[str | None, typer.Option(help="Table of a database.")] = None,
+    query: Annotated[str | None, typer.Option(help="A SELECT of your own on a database.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of a CSV, where it is an unusual one.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV, such as cp1252.")] = None,
     timestamp_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y, in case of doubt.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone whose days count, such as Europe/Paris.")] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal sign of amounts: '.' or ','.")] = None,
@@ -126,6 +129,7 @@ def init(
 
     named = {
         "customer_id": customer_id, "timestamp": timestamp, "amount": amount, "table": table,
+        "query": query, "delimiter": delimiter, "encoding": encoding,
         "timestamp_format": timestamp_format, "timezone": timezone, "decimal": decimal,
     }  # fmt: skip
     terminal = Terminal(as_json=as_json)
