@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -81,14 +81,13 @@ class Backtest:
             target, model, score, value, lower, upper: per-customer scores first, then averaged.
         """
         parts: list[pd.DataFrame] = []
-        several = len(set(self.frame["cutoff"])) > 1
         for key, rows in self.frame.groupby(["target", "model"], sort=False, observed=True):
             target, model = key if isinstance(key, tuple) else (key, "")
             table = evaluate(
                 rows["outcome"].to_numpy(),
                 rows["prediction"].to_numpy(),
                 SCORES[str(target)],
-                groups=rows["customer_id"].to_numpy() if several else None,
+                groups=self._groups(rows),
                 confidence=confidence,
                 n_replicates=n_replicates,
                 random_state=random_state,
@@ -139,17 +138,20 @@ class Backtest:
         known = {one.name: one for one in SCORES[target]}
         if score not in known:
             raise SettingsError(f"There is no score {score!r} for {target}; known are {', '.join(known)}.")
-        several = len(set(self.frame["cutoff"])) > 1
         return compare(
             one["outcome"].to_numpy(),
             one["prediction"].to_numpy(),
             other["prediction"].to_numpy(),
             known[score],
-            groups=one["customer_id"].to_numpy() if several else None,
+            groups=self._groups(one),
             confidence=confidence,
             n_replicates=n_replicates,
             random_state=random_state,
         )
+
+    def _groups(self, rows: pd.DataFrame) -> Any:
+        """Return the customer of each row, or None where nobody appears at more than one cutoff."""
+        return rows["customer_id"].to_numpy() if len(set(self.frame["cutoff"])) > 1 else None
 
     def of(self, target: str, model: str) -> pd.DataFrame:
         """Return one model's rows.
