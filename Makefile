@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow check format notebooks docs bench wheel wheel-test lock clean
+.PHONY: help demo test test-fast test-slow check format notebooks docs bench bench-pymc wheel wheel-test lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,8 +47,17 @@ docs: $(DEV_READY) ## build the site into site/
 	@$(BIN)/python tools/make-reference
 	@$(BIN)/zensical build --strict
 
-bench: $(DEV_READY) ## measure against peers, in one run
-	@$(BIN)/python -m benchmarks
+bench: $(DEV_READY) ## measure against peers, in one run, into benchmarks/README.md (BENCH=--long: all of it)
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-pymc: $(DEV_READY) build/bench-pymc/.ready ## the same with the NUTS of pymc-marketing, which needs Python 3.12
+	@BENCH_PYMC_PYTHON=build/bench-pymc/bin/python $(BIN)/python -m benchmarks $(BENCH)
+
+# An environment of its own: pymc-marketing needs an older numpy than we do.
+build/bench-pymc/.ready:
+	@python3.12 -m venv build/bench-pymc
+	@build/bench-pymc/bin/python -m pip --disable-pip-version-check --quiet install 'pymc-marketing>=1.3' 'numpy<2.5'
+	@touch $@
 
 wheel: $(DEV_READY) ## build dist/habitue-*.whl
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > /dev/null

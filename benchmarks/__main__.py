@@ -1,120 +1,113 @@
 """Measures habitue against peers, in one run on one machine: ratios, not promises.
 
-``make bench`` prints a table in Markdown; the last one stands in benchmarks/README.md. Each time is the best
-of `REPEATS`, as what else the machine does can only add to it.
+``python -m benchmarks`` prints each line when it is measured, and writes all of them to benchmarks/README.md
+at the end. ``--quick`` takes a tenth of the customers and writes nothing; ``--only fits answers`` runs some
+groups and writes nothing; ``--long`` adds what takes minutes.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import time
-import warnings
+import tempfile
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from benchmarks import answers, fits, posteriors, records
+from benchmarks.measuring import LOGS_PER_HISTORY, Measured, Row, seconds_per_log
 
-from habitue.models import BGNBD
-from habitue.records import CustomerLog
-from habitue.snapshots import Window, take_snapshot
+README = Path(__file__).with_name("README.md")
 
-REPEATS = 3
-CUTOFF = "2024-12-31"
+_HEAD = """# Benchmarks
 
+habitue against peers, measured in one run on one machine by `make bench`, which writes this page:
 
-class Row(NamedTuple):
-    """One comparison, in seconds."""
+{machine}
 
-    what: str
-    ours: float
-    peer: str
-    theirs: float
+| what | habitue | peer | its time | times faster | times its floor | memory added |
+|---|---|---|---|---|---|---|
+"""
 
+_FOOT = """
+Below 1 in "times faster" the peer is the faster one. Times are the best of a few runs; what takes minutes
+runs once. "Times its floor" is our time over that of the logarithms alone that the work cannot do without,
+{nanoseconds:.1f} ns each in this run: {logs} for each distinct history at each pass of a fit or draw of a
+posterior, {logs} a customer for an answer. Memory is the peak that the work adds to a process that holds its
+data, of the peer's in brackets. Customers are simulated by the story of the model: acquired over a year,
+observed to the end of the second, one visit a day (or a week) counting. Logs of transactions are simulated by
+the story of BG/NBD.
 
-def simulate_log(n_customers: int, seed: int = 0) -> pd.DataFrame:
-    """Purchases of two years by the BG/NBD story: gamma rates, beta dropout after each purchase."""
-    rng = np.random.default_rng(seed)
-    born = rng.integers(0, 365, n_customers)
-    rate = rng.gamma(0.8, 1 / 40, n_customers)
-    dropout = rng.beta(0.8, 2.4, n_customers)
-    lived = rng.geometric(np.clip(dropout, 1e-6, 1))
-    who = np.repeat(np.arange(n_customers), np.minimum(lived, 200))
-    wait = rng.exponential(1 / rate[who])
-    first = np.r_[True, who[1:] != who[:-1]]
-    wait[first] = born[who[first]]
-    day = pd.Series(wait).groupby(who).cumsum().to_numpy()
-    kept = day <= 730
-    amount = np.round(rng.gamma(6, 5, kept.sum()), 2)
-    when = pd.Timestamp("2023-01-01") + pd.to_timedelta(day[kept].astype("int64"), unit="D")
-    return pd.DataFrame({"customer_id": who[kept], "timestamp": when, "amount": amount})
+## What limits each, and what was found
+
+"""
 
 
-def best(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Shortest wall time of a few runs, in seconds."""
-    times: list[float] = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def groups(
+    folder: Path, per_log: float, *, quick: bool, long: bool
+) -> dict[str, Callable[[], Iterator[Row]]]:
+    """Return the groups of comparisons by name, in the order of the table."""
+    return {
+        "records": lambda: records.rows(40_000 if quick else 400_000),
+        "answers": lambda: answers.rows(folder, per_log, quick=quick),
+        "bgnbd": lambda: fits.bgnbd_rows(folder, per_log, quick=quick),
+        "pareto": lambda: fits.pareto_rows(folder, per_log, quick=quick),
+        "paths": fits.paths_rows,
+        "posteriors": lambda: posteriors.rows(folder, per_log, quick=quick, long=long),
+    }
 
 
-def measure() -> Iterator[Row]:
-    """Yield the comparisons, the quickest first."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lifetimes warns of its own old calls while it is imported and used
-        from lifetimes import BetaGeoFitter
-        from lifetimes.utils import summary_data_from_transaction_data
+def line(row: Row) -> str:
+    """Return a row of the table."""
+    faster = f"{row.theirs.seconds / row.ours.seconds:.3g}" if row.ours and row.theirs else ""
+    floor = f"{row.ours.seconds / row.floor:.3g}" if row.ours and row.floor else ""
+    theirs = _seconds(row.theirs) if row.theirs else ("not run" if row.peer else "")
+    ours = _seconds(row.ours) if row.ours else "not run"
+    return f"| {row.what} | {ours} | {row.peer} | {theirs} | {faster} | {floor} | {_memory(row)} |"
 
-        frame = simulate_log(400_000)
-        log = CustomerLog(transactions=frame, observed_until=CUTOFF)
-        window = Window(CUTOFF, 91)
-        literature = ["frequency", "recency", "T", "monetary_value"]
-        X = take_snapshot(log, window, literature).X
-        size = f"{len(frame):,} transactions, {len(X):,} customers"
-        theirs = best(
-            lambda: summary_data_from_transaction_data(
-                frame, "customer_id", "timestamp", "amount", observation_period_end=CUTOFF
-            ),
-        )
-        yield Row(
-            f"frequency, recency, T, monetary_value: {size}",
-            best(lambda: take_snapshot(log, window, literature)),
-            "lifetimes",
-            theirs,
-        )
-        yield Row(
-            f"the same with all features: {size}",
-            best(lambda: take_snapshot(log, window)),
-            "lifetimes, 4 columns",
-            theirs,
-        )
-        some = X.iloc[:100_000]
-        columns = [some[name] for name in literature[:3]]
-        yield Row(
-            "BG/NBD fit: 100,000 customers",
-            best(lambda: BGNBD().fit(some)),
-            "lifetimes",
-            best(lambda: BetaGeoFitter().fit(*columns)),
-        )
-        ours, peer = BGNBD().fit(some), BetaGeoFitter().fit(*columns)
-        yield Row(
-            "BG/NBD expected purchases in 91 days: 100,000 customers",
-            best(lambda: ours.expected_purchases(some, horizon=91)),
-            "lifetimes",
-            best(lambda: peer.conditional_expected_number_of_purchases_up_to_time(91, *columns)),
-        )  # fmt: skip
+
+def _seconds(measured: Measured) -> str:
+    """Return a time as it is read best."""
+    return f"{measured.seconds:.3g} s"
+
+
+def _memory(row: Row) -> str:
+    """Return our peak, the peer's in brackets."""
+    if row.ours is None or row.ours.megabytes is None:
+        return ""
+    theirs = row.theirs.megabytes if row.theirs else None
+    return f"{row.ours.megabytes:,.0f} MB" + (f" ({theirs:,.0f} MB)" if theirs is not None else "")
 
 
 def main() -> None:
-    """Print the table."""
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, best of {REPEATS}\n")
-    print("| what | habitue | peer | its time | times faster |\n|---|---|---|---|---|")
-    for row in measure():
-        times = f"{row.ours:.2f} s | {row.peer} | {row.theirs:.2f} s | {row.theirs / row.ours:.1f}"
-        print(f"| {row.what} | {times} |", flush=True)
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the customers; writes nothing")
+    parser.add_argument("--long", action="store_true", help="also what takes minutes")
+    parser.add_argument("--only", nargs="+", metavar="GROUP", help="some groups; writes nothing")
+    asked = parser.parse_args()
+    load = f"load when it began {os.getloadavg()[0]:.1f}"
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {load}"
+    print(machine, flush=True)
+    per_log, done = seconds_per_log(), list[Row]()
+    with tempfile.TemporaryDirectory() as folder:
+        there = groups(Path(folder), per_log, quick=asked.quick, long=asked.long)
+        if unknown := set(asked.only or ()) - set(there):
+            parser.error(f"unknown groups: {', '.join(sorted(unknown))}; there are {', '.join(there)}")
+        for name in asked.only or there:
+            for row in there[name]():
+                print(f"{line(row)}\n    {row.limit}", flush=True)
+                done.append(row)
+    if not (asked.quick or asked.only):
+        README.write_text(page(machine, per_log, done), encoding="utf-8")
+
+
+def page(machine: str, per_log: float, done: list[Row]) -> str:
+    """Return the page."""
+    table = "".join(f"{line(row)}\n" for row in done)
+    limits = "".join(f"- **{row.what}.** {row.limit}\n" for row in done)
+    foot = _FOOT.format(nanoseconds=1e9 * per_log, logs=LOGS_PER_HISTORY)
+    return _HEAD.format(machine=machine) + table + foot + limits
 
 
 if __name__ == "__main__":

@@ -36,49 +36,104 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from habitue.evaluation import Backtest, backtest
+    from habitue.evaluation import Backtest, backtest, fit_curves
+    from habitue.evaluation.comparison import Comparison, compare
     from habitue.models import (
+        BDW,
+        BGBB,
         BGNBD,
+        MBGNBD,
+        NBD,
+        SBG,
+        BGCNBDk,
         BoostedChurnClassifier,
         BoostedValueRegressor,
         BTYDChurnClassifier,
         BTYDValueRegressor,
+        CovariatePaths,
         GammaGamma,
+        GGompertzNBD,
+        MBGCNBDk,
+        ParetoNBD,
+        ParetoNBDPaths,
+        clv_distribution,
+        from_lifetimes,
     )
+    from habitue.numerics import Discount
     from habitue.records import CustomerLog, datasets, read_log
+    from habitue.records.simulators import simulate_log
+    from habitue.report import plots
     from habitue.snapshots import Snapshot, Window, take_snapshot
 
 _HOMES = {
+    "BDW": "habitue.models",
+    "BGBB": "habitue.models",
+    "BGCNBDk": "habitue.models",
     "BGNBD": "habitue.models",
     "BTYDChurnClassifier": "habitue.models",
     "BTYDValueRegressor": "habitue.models",
     "Backtest": "habitue.evaluation",
     "BoostedChurnClassifier": "habitue.models",
     "BoostedValueRegressor": "habitue.models",
+    "Comparison": "habitue.evaluation.comparison",
+    "CovariatePaths": "habitue.models",
     "CustomerLog": "habitue.records",
+    "Discount": "habitue.numerics",
+    "GGompertzNBD": "habitue.models",
     "GammaGamma": "habitue.models",
+    "MBGCNBDk": "habitue.models",
+    "MBGNBD": "habitue.models",
+    "NBD": "habitue.models",
+    "ParetoNBD": "habitue.models",
+    "ParetoNBDPaths": "habitue.models",
+    "SBG": "habitue.models",
     "Snapshot": "habitue.snapshots",
     "Window": "habitue.snapshots",
     "backtest": "habitue.evaluation",
+    "clv_distribution": "habitue.models",
+    "compare": "habitue.evaluation.comparison",
     "datasets": "habitue.records",
+    "fit_curves": "habitue.evaluation",
+    "from_lifetimes": "habitue.models",
+    "plots": "habitue.report",
     "read_log": "habitue.records",
+    "simulate_log": "habitue.records.simulators",
     "take_snapshot": "habitue.snapshots",
 }
 
 __all__ = [
+    "BDW",
+    "BGBB",
     "BGNBD",
+    "MBGNBD",
+    "NBD",
+    "SBG",
+    "BGCNBDk",
     "BTYDChurnClassifier",
     "BTYDValueRegressor",
     "Backtest",
     "BoostedChurnClassifier",
     "BoostedValueRegressor",
+    "Comparison",
+    "CovariatePaths",
     "CustomerLog",
+    "Discount",
+    "GGompertzNBD",
     "GammaGamma",
+    "MBGCNBDk",
+    "ParetoNBD",
+    "ParetoNBDPaths",
     "Snapshot",
     "Window",
     "backtest",
+    "clv_distribution",
+    "compare",
     "datasets",
+    "fit_curves",
+    "from_lifetimes",
+    "plots",
     "read_log",
+    "simulate_log",
     "take_snapshot",
 ]
 

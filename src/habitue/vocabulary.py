@@ -166,6 +166,10 @@ VOCABULARY: Mapping[str, Term] = MappingProxyType(
             "gaps vary by {value} of their mean", "too few purchases to tell a rhythm",
             "always waits equally long between purchases",
         ),
+        "gap_geometric_mean": Term(
+            "Geometric mean of the days between purchases, which one long wait moves little.",
+            "day", _H, _LEAVES, "typically waits {value} between purchases", _ONE_PURCHASE,
+        ),
         "weekend_share": Term(
             "Share of purchase days on a Saturday or Sunday.", "share", _H,
             phrase="{value} of purchases at weekends", zero="never buys at weekends",

@@ -52,6 +52,7 @@ def _of_customer(buys, events, cutoff, horizon):
         "gap_mean": mean,
         "gap_max": max(gaps, default=math.nan),
         "gap_last": gaps[-1] if gaps else math.nan,
+        "gap_geometric_mean": math.exp(sum(map(math.log, gaps)) / len(gaps)) if len(gaps) else math.nan,
         "gap_cv": pd.Series(gaps).std() / mean if len(gaps) > 1 else math.nan,
         "weekend_share": sum(day.weekday() >= 5 for day in days) / n,
         "returns_share": back / plus if plus else math.nan,

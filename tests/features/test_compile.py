@@ -153,7 +153,15 @@ def test_another_calendar_changes_weekends_alone(purchases, events, shift):
 def test_counts_of_nothing_are_zero_and_all_else_is_missing():
     buys, acts = _frames([(1, dt.datetime(2024, 9, 1), 5)], [(2, dt.datetime(2024, 9, 1), "call")])
     row = _build(buys, acts).loc[1]
-    missing = {"inactivity_ratio", "gap_mean", "gap_max", "gap_last", "gap_cv", "days_since_event"}
+    missing = {
+        "inactivity_ratio",
+        "gap_mean",
+        "gap_max",
+        "gap_last",
+        "gap_cv",
+        "gap_geometric_mean",
+        "days_since_event",
+    }
     assert set(row.index[row.isna()]) == missing
     assert row["n_event_kinds"] == row["n_events_365d"] == 0
 

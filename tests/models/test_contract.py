@@ -25,26 +25,34 @@ from habitue import models
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.models import (
     BGNBD,
+    MBGNBD,
+    NBD,
     BaseRateClassifier,
+    BGCNBDk,
     BoostedChurnClassifier,
     BoostedValueRegressor,
     BTYDChurnClassifier,
     BTYDValueRegressor,
     GammaGamma,
+    GGompertzNBD,
     HiatusClassifier,
     LastPeriodRepeatClassifier,
     LastPeriodRepeatRegressor,
+    MBGCNBDk,
     MeanRegressor,
+    ParetoNBD,
     RateClassifier,
     RateRegressor,
     ZeroRegressor,
     load_model,
     save_model,
 )
+from habitue.models.purchase_model import PurchaseHistoryModel
 
 HORIZON = 91
 HISTORY = ("frequency", "recency", "T")
 SPEND = (*HISTORY, "monetary_value")
+PURCHASES = ("p_alive", "p_no_purchase", "expected_purchases")
 ALL = None  # reads every column it was fitted on
 
 
@@ -61,7 +69,18 @@ class Member(NamedTuple):
 
 
 FAMILY = [
-    Member(BGNBD(horizon=HORIZON), HISTORY, ("p_alive", "p_no_purchase", "expected_purchases", "predict")),
+    Member(BGNBD(horizon=HORIZON), HISTORY, (*PURCHASES, "predict")),
+    *(
+        Member(model, HISTORY, (*PURCHASES, "predict"))
+        for model in (
+            MBGNBD(horizon=HORIZON),
+            BGCNBDk(k=2, horizon=HORIZON),
+            MBGCNBDk(k=2, horizon=HORIZON),
+            ParetoNBD(horizon=HORIZON),
+            GGompertzNBD(horizon=HORIZON, penalizer=1e-3),
+            NBD(horizon=HORIZON),
+        )
+    ),
     Member(GammaGamma(), ("frequency", "monetary_value"), ("expected_spend", "predict"), is_money=True),
     Member(BTYDChurnClassifier(horizon=HORIZON), HISTORY, ("predict_proba", "predict", "contributions")),
     Member(BTYDValueRegressor(horizon=HORIZON), SPEND, ("predict", "contributions"), is_money=True),
@@ -135,8 +154,10 @@ def plain(params: dict[str, object]) -> dict[str, str]:
 def test_no_model_was_forgotten() -> None:
     exported = {getattr(models, name) for name in models.__all__}
     estimators = {one for one in exported if isinstance(one, type) and hasattr(one, "fit")}
-    # An interval is fitted on predictions and outcomes, not on customers: test_value_interval.py.
-    assert estimators - {models.ValueInterval} == {type(member.model) for member in FAMILY}
+    # Fitted on something else than customers in days, each with tests of its own: an interval on predictions
+    # and outcomes, BG/BB on opportunities, contracts on renewals, and one on paths of covariates besides.
+    others = {models.ValueInterval, models.BGBB, models.SBG, models.BDW, models.ParetoNBDPaths}
+    assert estimators - others == {type(member.model) for member in FAMILY}
 
 
 @members()
@@ -359,7 +380,7 @@ def test_a_change_of_currency_scales_money_and_nothing_else(
     np.testing.assert_allclose(other, np.asarray(one) * rate, rtol=1e-5)
 
 
-@members(lambda member: is_classifier(member.model) or member.model.__class__ is BGNBD)
+@members(lambda member: is_classifier(member.model) or isinstance(member.model, PurchaseHistoryModel))
 def test_a_change_of_currency_does_not_touch_churn(
     member: Member, base: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:

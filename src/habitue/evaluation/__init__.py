@@ -1,5 +1,6 @@
 """How good, and when: scores per customer, calibration, ranking, rolling-origin backtests, comparison."""
 
+from habitue.evaluation import fit_curves
 from habitue.evaluation.backtest import Backtest, backtest
 from habitue.evaluation.bootstrap import Difference, compare, evaluate
 from habitue.evaluation.curves import decile_table, gains, reliability
@@ -16,6 +17,7 @@ __all__ = [
     "compare",
     "decile_table",
     "evaluate",
+    "fit_curves",
     "gains",
     "reliability",
 ]

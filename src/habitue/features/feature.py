@@ -34,6 +34,7 @@ ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.Least,
     exp.Abs,
     exp.Sqrt,
+    exp.Exp,
     exp.Ln,
     exp.DateDiff,
     exp.Cast,

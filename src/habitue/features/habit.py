@@ -35,10 +35,16 @@ def gap_cv() -> str:
 
 
 @feature("visits")
+def gap_geometric_mean() -> str:
+    """Geometric mean of the gaps; logarithms are summed as decimals, so that their order does not matter."""
+    return "EXP(SUM(CAST(LN(gap) AS DECIMAL(18, 12))) / CAST(NULLIF(COUNT(gap), 0) AS DOUBLE))"
+
+
+@feature("visits")
 def weekend_share() -> str:
     """Share of purchase days on a Saturday or Sunday; 1900-01-01 was a Monday."""
     weekday = "DATE_DIFF('day', CAST('1900-01-01' AS DATE), day) % 7"
     return f"COUNT(*) FILTER (WHERE {weekday} >= 5) / CAST(COUNT(*) AS DOUBLE)"
 
 
-FEATURES: tuple[Feature, ...] = (gap_mean, gap_max, gap_last, gap_cv, weekend_share)
+FEATURES: tuple[Feature, ...] = (gap_mean, gap_max, gap_last, gap_cv, gap_geometric_mean, weekend_share)

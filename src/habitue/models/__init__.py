@@ -1,7 +1,8 @@
 """Estimators with the scikit-learn contract; they know X and y, never a record.
 
-Probability models (`BGNBD`, `GammaGamma`) learn from frequency, recency, T and monetary_value alone; the
-boosted ones from all features and known outcomes. Only here is LightGBM imported, and only when it is used.
+Probability models (`BGNBD` and the other families, `GammaGamma`) learn from frequency, recency, T and
+monetary_value alone; the boosted ones from all features and known outcomes. Only here is LightGBM imported,
+and only when it is used.
 """
 
 from habitue.models.answers import ChurnAnswers, ValueAnswers
@@ -17,33 +18,59 @@ from habitue.models.baseline_value import (
     RateRegressor,
     ZeroRegressor,
 )
+from habitue.models.bdw import BDW
+from habitue.models.bgbb import BGBB
+from habitue.models.bgcnbdk import BGCNBDk
 from habitue.models.bgnbd import BGNBD
 from habitue.models.boosted_churn import BoostedChurnClassifier
 from habitue.models.boosted_value import BoostedValueRegressor
 from habitue.models.btyd_churn import BTYDChurnClassifier
 from habitue.models.btyd_value import BTYDValueRegressor
+from habitue.models.clv_distribution import clv_distribution
+from habitue.models.covariate_paths import CovariatePaths
 from habitue.models.gamma_gamma import GammaGamma
+from habitue.models.ggompertz_nbd import GGompertzNBD
+from habitue.models.lifetimes_models import from_lifetimes
+from habitue.models.mbgcnbdk import MBGCNBDk
+from habitue.models.mbgnbd import MBGNBD
+from habitue.models.nbd import NBD
+from habitue.models.pareto_nbd import ParetoNBD
+from habitue.models.pareto_nbd_paths import ParetoNBDPaths
 from habitue.models.persistence import load_model, persistent, save_model
+from habitue.models.sbg import SBG
 from habitue.models.value_interval import ValueInterval
 
 __all__ = [
+    "BDW",
+    "BGBB",
     "BGNBD",
+    "MBGNBD",
+    "NBD",
+    "SBG",
+    "BGCNBDk",
     "BTYDChurnClassifier",
     "BTYDValueRegressor",
     "BaseRateClassifier",
     "BoostedChurnClassifier",
     "BoostedValueRegressor",
     "ChurnAnswers",
+    "CovariatePaths",
+    "GGompertzNBD",
     "GammaGamma",
     "HiatusClassifier",
     "LastPeriodRepeatClassifier",
     "LastPeriodRepeatRegressor",
+    "MBGCNBDk",
     "MeanRegressor",
+    "ParetoNBD",
+    "ParetoNBDPaths",
     "RateClassifier",
     "RateRegressor",
     "ValueAnswers",
     "ValueInterval",
     "ZeroRegressor",
+    "clv_distribution",
+    "from_lifetimes",
     "load_model",
     "persistent",
     "save_model",

@@ -8,8 +8,8 @@ fits them. How often a customer will come is another model's question
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +17,20 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import AssumptionWarning, DataError, FitError
-from habitue.models.maximum_likelihood import Objective, check_setting, maximise
+from habitue.models.coordinates import Coordinates
+from habitue.models.fitting import fit_family
+from habitue.models.likelihood import Design, Family
+from habitue.models.maximum_likelihood import check_setting
+from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior
 from habitue.models.persistence import persistent
+from habitue.models.priors import Prior
 from habitue.models.purchase_history import (
     Answer,
     Columns,
     CustomerTable,
     Distinct,
     answer,
+    check_covariates,
     check_frequency,
     distinct_rows,
     read_columns,
@@ -48,6 +54,11 @@ class GammaGamma(BaseEstimator):
 
     Parameters
     ----------
+    spend_covariates : sequence of str, default ()
+        Columns that move the mean amount: v exp(effect x column).
+    covariate_penalizer : float, default 0.0
+        Ridge: its product with the square of each effect times its covariate's standard deviation is taken
+        from the mean log-likelihood per customer.
     penalizer : float, default 0.0
         Strength of a pull towards ordinary parameters: ``penalizer`` times the sum of squares of log p,
         log(q - 1) and log(v / mean amount) is taken from the mean log-likelihood per customer. Does not
@@ -61,8 +72,11 @@ class GammaGamma(BaseEstimator):
         Fitted p, q, v (in the currency of X). q > 1 always, so that the mean over customers exists.
     standard_errors_ : GammaGammaParams
         Their standard errors.
-    covariance_ : ndarray of shape (3, 3)
-        Their covariance, by the delta method.
+    covariance_ : ndarray of shape (3 + n_effects, 3 + n_effects)
+        Covariance of the parameters, then the effects: inverse of the exact Hessian, by the delta method.
+    spend_effects_, spend_effect_errors_ : dict of float
+        Effect of each covariate and its standard error; the parameters are those of a customer whose
+        covariates are all 0.
     loglik_ : float
         Log-likelihood of the customers learned from, penalty not included.
     n_iter_ : int
@@ -71,14 +85,18 @@ class GammaGamma(BaseEstimator):
         Largest absolute slope left, in unconstrained parameters, per customer.
     condition_number_ : float
         Largest over smallest curvature in unconstrained parameters.
+    advice_ : str
+        Where the condition number shows a ridge, which parameters trade off and what to do; empty where none.
+    posterior_ : Posterior or None
+        Draws from the posterior of the parameters where `fit` was asked for them.
     correlation_ : float
         Correlation of log frequency with log monetary_value among the customers learned from.
     n_left_out_ : int
         Customers not learned from: frequency 0, or a mean amount that is not positive (gifts, returns).
     n_features_in_ : int
-        2.
+        Number of columns it reads.
     feature_names_in_ : ndarray of str
-        The columns it reads, whatever others X has: frequency, monetary_value.
+        Their names, whatever others X has: frequency, monetary_value and the covariates.
 
     Notes
     -----
@@ -108,9 +126,28 @@ class GammaGamma(BaseEstimator):
     True
     """
 
-    _COLUMNS: ClassVar[tuple[str, ...]] = ("frequency", "monetary_value")
+    _FAMILY: ClassVar[Family] = Family(
+        make=GammaGammaParams,
+        formulas=gamma_gamma,
+        coordinates=Coordinates(("p", "q", "v"), (0, 0, 1), floors=(0.0, 1.0, 0.0)),
+        scaled=(1,),
+        moved={"spend": (2, 1.0)},
+    )
 
-    def __init__(self, *, penalizer: float = 0.0, max_iter: int = 500) -> None:
+    if TYPE_CHECKING:
+        spend_effects_: dict[str, float]
+        posterior_: Posterior | None
+
+    def __init__(
+        self,
+        *,
+        spend_covariates: Sequence[str] = (),
+        covariate_penalizer: float = 0.0,
+        penalizer: float = 0.0,
+        max_iter: int = 500,
+    ) -> None:
+        self.spend_covariates = spend_covariates
+        self.covariate_penalizer = covariate_penalizer
         self.penalizer = penalizer
         self.max_iter = max_iter
 
@@ -119,6 +156,10 @@ class GammaGamma(BaseEstimator):
         X: CustomerTable,
         y: object = None,  # noqa: ARG002
         sample_weight: npt.ArrayLike | None = None,
+        *,
+        posterior_draws: int = 0,
+        prior: Prior | None = None,
+        random_state: int | np.random.Generator | None = None,
     ) -> Self:
         """Learn how spend per visit is spread within and across customers.
 
@@ -131,6 +172,12 @@ class GammaGamma(BaseEstimator):
             Not used; here for scikit-learn's sake.
         sample_weight : array_like of shape (n_customers,), optional
             Customers that each row stands for.
+        posterior_draws : int, default 0
+            Draws from the posterior of the parameters to keep in ``posterior_``; 1,000 to 4,000 are usual.
+        prior : Mapping of str to Distribution, optional
+            What is believed before, where it differs from :func:`habitue.models.priors.default_prior`.
+        random_state : int or numpy.random.Generator, optional
+            Source of chance of the draws.
 
         Returns
         -------
@@ -156,30 +203,38 @@ class GammaGamma(BaseEstimator):
             If spend per visit goes with the number of visits.
         """
         check_setting("penalizer", self.penalizer, at_least=0)
+        check_setting("covariate_penalizer", self.covariate_penalizer, at_least=0)
         check_setting("max_iter", self.max_iter, at_least=1)
-        columns = _read(X, self._COLUMNS)
+        columns = _read(X, self._names())
         weights = read_weights(sample_weight, len(columns.values))
         used = _is_informative(columns.values) & (weights > 0)
         spenders = _worth_fitting(columns.values[used], weights[used])
-        correlation = _correlation(spenders)
-        _warn_if_dependent(correlation)  # before the search: it may be why that fails
-        n_customers = float(spenders.counts.sum())
-        unit = float(spenders.counts @ spenders.rows[:, 1]) / n_customers
-        end = maximise(
-            _objective(spenders, unit, self.penalizer), 3, max_iter=self.max_iter, describe=_describe(unit)
+        self.correlation_ = _correlation(spenders)
+        _warn_if_dependent(self.correlation_)  # before the search: it may be why that fails
+        fitted = fit_family(
+            self._FAMILY,
+            spenders,
+            {"spend": tuple(self.spend_covariates)},
+            penalizer=self.penalizer,
+            covariate_penalizer=self.covariate_penalizer,
+            max_iter=self.max_iter,
         )
-        self.params_ = _params(end.theta, unit)
-        p, q, v = self.params_
-        self.covariance_ = end.covariance(np.array([p, q - 1.0, v]), n_customers)
-        self.standard_errors_ = GammaGammaParams(*np.sqrt(np.diag(self.covariance_)).tolist())
-        self.loglik_ = float(spenders.counts @ gamma_gamma.log_likelihood(self.params_, *spenders.rows.T))
-        self.correlation_ = correlation
-        self.n_iter_ = end.iterations
-        self.gradient_norm_ = end.gradient_norm
-        self.condition_number_ = end.condition_number
+        self.params_ = fitted.params
+        self.standard_errors_ = fitted.standard_errors
+        self.covariance_ = fitted.covariance
+        self.spend_effects_ = fitted.effects["spend"]
+        self.spend_effect_errors_ = fitted.effect_errors["spend"]
+        self.loglik_ = fitted.loglik
+        self.n_iter_ = fitted.maximum.iterations
+        self.gradient_norm_ = fitted.maximum.gradient_norm
+        self.condition_number_ = fitted.maximum.condition_number
+        self.advice_ = fitted.advice
+        check_setting("posterior_draws", posterior_draws, at_least=0, whole=True)
+        request = PosteriorRequest(posterior_draws, prior, random_state)
+        self.posterior_ = draw_posterior(fitted, request) if posterior_draws else None
         self.n_left_out_ = int((~_is_informative(columns.values)).sum())
-        self.n_features_in_ = len(self._COLUMNS)
-        self.feature_names_in_ = np.array(self._COLUMNS, dtype=object)
+        self.n_features_in_ = len(self._names())
+        self.feature_names_in_ = np.array(self._names(), dtype=object)
         return self
 
     def expected_spend(self, X: CustomerTable) -> Answer:
@@ -197,11 +252,11 @@ class GammaGamma(BaseEstimator):
             visits he made. The mean of all for customers with frequency 0 or monetary_value <= 0.
         """
         check_is_fitted(self)
-        columns = _read(X, self._COLUMNS)
-        frequency, amount = columns.values.T
+        columns = _read(X, self._names())
+        frequency, amount = columns.values.T[:2]
         known = _is_informative(columns.values)
         values = gamma_gamma.expected_spend(
-            self.params_, np.where(known, frequency, 0.0), np.where(known, amount, 0.0)
+            self._params_of(columns.values), np.where(known, frequency, 0.0), np.where(known, amount, 0.0)
         )
         return answer(values, columns, "expected_spend")
 
@@ -241,20 +296,42 @@ class GammaGamma(BaseEstimator):
             If there is no such customer.
         """
         check_is_fitted(self)
-        columns = _read(X, self._COLUMNS)
+        columns = _read(X, self._names())
         rows = columns.values[_is_informative(columns.values)]
         if not len(rows):
             raise DataError(
                 "expected a customer with frequency > 0 and monetary_value > 0 to score; got none"
             )
-        return float(gamma_gamma.log_likelihood(self.params_, *rows.T).mean())
+        return float(gamma_gamma.log_likelihood(self._params_of(rows), *rows.T[:2]).mean())
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the columns it reads."""
+        return ("frequency", "monetary_value", *self.spend_covariates)
+
+    def _family(self) -> Family:
+        """Return the family."""
+        return self._FAMILY
+
+    def _design_of(self, rows: FloatArray) -> tuple[Design, FloatArray]:
+        """Return the covariates of each row and their effects."""
+        effects = np.array(list(self.spend_effects_.values()), dtype=np.float64)
+        at, sign = self._FAMILY.moved["spend"]
+        return Design(rows[:, 2:], np.full(effects.size, at), np.full(effects.size, sign)), effects
+
+    def _params_of(self, rows: FloatArray) -> GammaGammaParams:
+        """Return the parameters of each row, its v moved by its covariates."""
+        design, effects = self._design_of(rows)
+        if not effects.size:
+            return self.params_
+        return self.params_._replace(v=self.params_.v * np.exp(design.columns @ effects))
 
 
 def _read(X: CustomerTable, names: tuple[str, ...]) -> Columns:
     """Return checked frequencies and amounts; an amount without a visit may be missing."""
     columns = read_columns(X, names)
     check_frequency(columns)
-    frequency, amount = columns.values.T
+    check_covariates(columns, after=2)
+    frequency, amount = columns.values.T[:2]
     columns.refuse(
         (frequency > 0) & ~np.isfinite(amount),
         "monetary_value to be a finite amount where frequency > 0",
@@ -282,7 +359,7 @@ def _worth_fitting(values: FloatArray, weights: FloatArray) -> Distinct:
 
 def _correlation(spenders: Distinct) -> float:
     """Return the weighted correlation of log frequency with log amount; 0 where one does not vary."""
-    covariance = np.cov(np.log(spenders.rows.T), aweights=spenders.counts)
+    covariance = np.cov(np.log(spenders.rows.T[:2]), aweights=spenders.counts)
     spread = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
     return float(covariance[0, 1]) / spread if spread > 0 else 0.0
 
@@ -297,33 +374,3 @@ def _warn_if_dependent(correlation: float) -> None:
             AssumptionWarning,
             stacklevel=3,
         )
-
-
-def _params(theta: FloatArray, unit: float) -> GammaGammaParams:
-    """Return parameters in the currency from log p, log(q - 1) and log v in the scaled unit."""
-    p, above_one, v = np.exp(theta).tolist()
-    return GammaGammaParams(p, 1.0 + above_one, v * unit)
-
-
-def _describe(unit: float) -> Callable[[FloatArray], Mapping[str, float]]:
-    """Return what names parameters in a message."""
-
-    def describe(theta: FloatArray) -> Mapping[str, float]:
-        return _params(theta, unit)._asdict()
-
-    return describe
-
-
-def _objective(spenders: Distinct, unit: float, penalizer: float) -> Objective:
-    """Return the penalised mean log-likelihood, with money in units of the mean amount."""
-    x, amount = spenders.rows.T
-    amount = amount / unit
-    shares = spenders.counts / spenders.counts.sum()
-
-    def objective(theta: FloatArray) -> tuple[float, FloatArray]:
-        params = _params(theta, 1.0)
-        value = shares @ gamma_gamma.log_likelihood(params, x, amount) - penalizer * (theta @ theta)
-        slope = shares @ gamma_gamma.gradient(params, x, amount)
-        return float(value), slope * np.exp(theta) - 2.0 * penalizer * theta
-
-    return objective

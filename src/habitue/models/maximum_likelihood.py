@@ -1,8 +1,9 @@
 """The search for the parameters that explain the customers best, shared by the probability models.
 
-Quasi-Newton steps come near the optimum, Newton steps with the Hessian land on it, and what cannot be
-trusted (a parameter that runs away, a slope that is left over) is an error, not a result. It knows nothing
-of any model: it sees a function of unconstrained parameters, mostly logarithms, of order one.
+Newton steps with the exact Hessian, first on a thinned rehearsal where customers are many, then on all of
+them; what cannot be trusted (a parameter that runs away, a slope that is left over) is an error, not a
+result. It knows nothing of any model: it sees a function of unconstrained parameters, mostly logarithms, of
+order one.
 """
 
 from __future__ import annotations
@@ -13,23 +14,43 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from habitue.errors import ConvergenceError, SettingsError
 
-__all__ = ["Maximum", "Objective", "check_setting", "maximise"]
+__all__ = ["Evaluation", "Maximum", "Objective", "check_setting", "maximise"]
 
 FloatArray = npt.NDArray[np.float64]
 
-Objective: TypeAlias = Callable[[FloatArray], tuple[float, FloatArray]]
-"""Mean log-likelihood per customer and its gradient, at unconstrained parameters."""
+
+class Evaluation(NamedTuple):
+    """A mean log-likelihood per customer at one point, with its exact derivatives.
+
+    Attributes
+    ----------
+    value : float
+        The mean, penalties taken off.
+    gradient : ndarray of shape (n_parameters,)
+        Its slope in unconstrained parameters.
+    hessian : ndarray of shape (n_parameters, n_parameters)
+        Its curvature.
+    """
+
+    value: float
+    gradient: FloatArray
+    hessian: FloatArray
+
+
+Objective: TypeAlias = Callable[[FloatArray], Evaluation]
+"""What is maximised, at unconstrained parameters."""
 
 _GRADIENT_AT_MOST = 1e-8  # per customer; beyond it the search has failed
-_GRADIENT_WANTED = 1e-11  # where Newton steps stop
+_GRADIENT_WANTED = 1e-12  # where Newton steps stop
+_REHEARSED = 1e-6  # a rehearsal need not end nearer than its own sampling error
 _SEARCH_WITHIN = 14.0  # parameters between 1e-6 and 1e6 times their scale
 _BELIEVED_WITHIN = math.log(1e5)  # beyond it a parameter counts as run away
 _LONGEST_STEP = 2.0
-_DIFFERENCE = 1e-5
+_SHORTEST_STEP = 1e-10
+_FLATTEST = 1e-10  # curvature below which a direction is walked by the longest step
 
 
 class Maximum(NamedTuple):
@@ -40,7 +61,7 @@ class Maximum(NamedTuple):
     theta : ndarray of shape (n_parameters,)
         Unconstrained parameters at the maximum.
     iterations : int
-        Quasi-Newton and Newton steps done.
+        Newton steps done, those of the rehearsal among them.
     gradient_norm : float
         Largest absolute entry of the gradient there, per customer.
     information : ndarray of shape (n_parameters, n_parameters)
@@ -62,40 +83,43 @@ class Maximum(NamedTuple):
 
         Parameters
         ----------
-        jacobian : ndarray of shape (n_parameters,)
-            Derivative of each natural parameter with respect to its unconstrained one.
+        jacobian : ndarray of shape (n_natural, n_parameters)
+            Derivatives of the natural parameters with respect to the unconstrained ones.
         n_customers : float
             Customers behind the mean.
 
         Returns
         -------
-        ndarray of shape (n_parameters, n_parameters)
+        ndarray of shape (n_natural, n_natural)
             Covariances.
         """
-        return np.linalg.inv(self.information) * np.outer(jacobian, jacobian) / n_customers
+        return jacobian @ np.linalg.inv(self.information) @ jacobian.T / n_customers
 
 
 def maximise(
     objective: Objective,
-    n_parameters: int,
+    start: FloatArray,
     *,
     max_iter: int,
     describe: Callable[[FloatArray], Mapping[str, float]],
+    rehearsal: Objective | None = None,
 ) -> Maximum:
     """Return where a mean log-likelihood is highest, or say why it is nowhere.
 
     Parameters
     ----------
     objective : Objective
-        The function, scaled so that every parameter is expected within a few units of zero, where the
-        search starts.
-    n_parameters : int
-        Length of its argument.
+        The function, scaled so that every parameter is expected within a few units of zero.
+    start : ndarray of shape (n_parameters,)
+        Where the search starts.
     max_iter : int
         Steps allowed.
     describe : callable
         Turns unconstrained parameters into named natural ones, for messages; the names are in the order
         of the parameters.
+    rehearsal : Objective, optional
+        The same function on a sample of the customers: its maximum is found first, cheaply, and the search
+        among all of them starts there.
 
     Returns
     -------
@@ -109,61 +133,68 @@ def maximise(
 
     Notes
     -----
-    L-BFGS-B, then Newton steps with the Hessian from central differences of the exact gradient.
+    Newton's method. Where the function is not concave the step takes the absolute value of each curvature,
+    so that it climbs still; a step that does not climb is halved.
 
     Examples
     --------
     >>> def parabola(theta):
-    ...     return -float((theta - 1.0) @ (theta - 1.0)), -2.0 * (theta - 1.0)
-    >>> maximise(parabola, 2, max_iter=50, describe=lambda theta: dict(zip("uv", theta))).theta.round(9)
+    ...     return Evaluation(-float((theta - 1.0) @ (theta - 1.0)), -2.0 * (theta - 1.0), -2.0 * np.eye(2))
+    >>> end = maximise(parabola, np.zeros(2), max_iter=50, describe=lambda theta: dict(zip("uv", theta)))
+    >>> end.theta
     array([1., 1.])
     """
-    found = minimize(
-        lambda theta: _negative(objective(theta)),
-        np.zeros(n_parameters),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-_SEARCH_WITHIN, _SEARCH_WITHIN)] * n_parameters,
-        options={"maxiter": max_iter, "ftol": 1e-15, "gtol": 1e-9},
-    )
-    theta, steps = _polish(objective, np.asarray(found.x, dtype=np.float64), max_iter - int(found.nit))
-    norm = float(np.abs(objective(theta)[1]).max())
-    end = Maximum(theta, int(found.nit) + steps, norm, _information(objective, theta))
+    theta, rehearsed = np.asarray(start, dtype=np.float64), 0
+    if rehearsal is not None:
+        theta, _, rehearsed = _climb(rehearsal, theta, max_iter, _REHEARSED)
+        if np.abs(theta).max() > _BELIEVED_WITHIN:
+            theta = np.asarray(start, dtype=np.float64)  # a sample may run away where all do not
+    theta, here, steps = _climb(objective, theta, max_iter - rehearsed, _GRADIENT_WANTED)
+    end = Maximum(theta, rehearsed + steps, float(np.abs(here.gradient).max()), -here.hessian)
     if complaint := _complaint(end, max_iter, describe(theta)):
         raise ConvergenceError(
-            complaint, iterations=end.iterations, gradient_norm=norm, params=describe(theta)
+            complaint, iterations=end.iterations, gradient_norm=end.gradient_norm, params=describe(theta)
         )
     return end
 
 
-def _negative(value_and_gradient: tuple[float, FloatArray]) -> tuple[float, FloatArray]:
-    """Turn a maximum into a minimum."""
-    value, gradient = value_and_gradient
-    return -value, -gradient
-
-
-def _information(objective: Objective, theta: FloatArray) -> FloatArray:
-    """Return minus the Hessian, by central differences of the gradient."""
-    steps = _DIFFERENCE * np.eye(theta.size)
-    rows = [objective(theta - step)[1] - objective(theta + step)[1] for step in steps]
-    matrix = np.array(rows) / (2.0 * _DIFFERENCE)
-    return (matrix + matrix.T) / 2.0
-
-
-def _polish(objective: Objective, theta: FloatArray, max_steps: int) -> tuple[FloatArray, int]:
-    """Take Newton steps as long as each makes the gradient smaller."""
-    gradient = objective(theta)[1]
+def _climb(
+    objective: Objective, theta: FloatArray, max_steps: int, wanted: float
+) -> tuple[FloatArray, Evaluation, int]:
+    """Take Newton steps until the slope is small, a parameter has run away, or no step climbs any more."""
+    here = objective(theta)
     for done in range(max(max_steps, 0)):
-        information = _information(objective, theta)
-        if np.abs(gradient).max() < _GRADIENT_WANTED or np.linalg.eigvalsh(information)[0] <= 0.0:
-            return theta, done
-        step = np.linalg.solve(information, gradient)
-        tried = theta + step * min(1.0, _LONGEST_STEP / float(np.abs(step).max()))
-        slope = objective(tried)[1]
-        if not np.abs(slope).max() < np.abs(gradient).max():
-            return theta, done
-        theta, gradient = tried, slope
-    return theta, max(max_steps, 0)
+        if np.abs(here.gradient).max() < wanted:
+            return theta, here, done
+        higher = _step(objective, theta, here)
+        if higher is None:
+            return theta, here, done
+        theta, here = higher
+        if np.abs(theta).max() > _BELIEVED_WITHIN:
+            return theta, here, done + 1  # run away: how far is of no interest
+    return theta, here, max(max_steps, 0)
+
+
+def _step(objective: Objective, theta: FloatArray, here: Evaluation) -> tuple[FloatArray, Evaluation] | None:
+    """Return a better point and what the function is there; None where none is found.
+
+    Near the top the value no longer tells points apart: there a step that makes the slope smaller counts.
+    """
+    curvature, directions = np.linalg.eigh(here.hessian)
+    step = directions @ ((directions.T @ here.gradient) / np.maximum(np.abs(curvature), _FLATTEST))
+    longest = float(np.abs(step).max())
+    step *= min(1.0, _LONGEST_STEP / longest) if longest > 0.0 else 0.0
+    noise = 1e-14 * max(1.0, abs(here.value))
+    while np.abs(step).max() > _SHORTEST_STEP:
+        tried = np.clip(theta + step, -_SEARCH_WITHIN, _SEARCH_WITHIN)
+        there = objective(tried)
+        if there.value > here.value + noise:
+            return tried, there
+        flatter = np.abs(there.gradient).max() < np.abs(here.gradient).max()
+        if flatter and there.value >= here.value - noise:
+            return tried, there
+        step = step / 2.0
+    return None
 
 
 def _complaint(end: Maximum, max_iter: int, params: Mapping[str, float]) -> str:
@@ -174,7 +205,7 @@ def _complaint(end: Maximum, max_iter: int, params: Mapping[str, float]) -> str:
         return (
             f"expected a best fit at finite parameters; {', '.join(away)} ran to the boundary ({values}): "
             "these customers do not determine it. Use more customers or a longer observation, "
-            "or penalizer=0.001"
+            "a family with fewer parameters, or penalizer=0.001"
         )
     if end.gradient_norm > _GRADIENT_AT_MOST:
         return (
@@ -185,13 +216,19 @@ def _complaint(end: Maximum, max_iter: int, params: Mapping[str, float]) -> str:
     if np.linalg.eigvalsh(end.information)[0] <= 0.0:
         return (
             f"expected a maximum of the likelihood; where the search ended ({values}) it is flat or a "
-            "saddle. Use more customers or a longer observation, or penalizer=0.001"
+            "saddle. Use more customers or a longer observation, a family with fewer parameters, "
+            "or penalizer=0.001"
         )
     return ""
 
 
 def check_setting(
-    name: str, value: object, *, above: float | None = None, at_least: float | None = None
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    whole: bool = False,
 ) -> None:
     """Refuse a setting out of its range.
 
@@ -203,6 +240,8 @@ def check_setting(
         What it was set to.
     above, at_least : float, optional
         Its lower bound, exclusive or inclusive.
+    whole : bool, default False
+        Whether it must be a whole number.
 
     Raises
     ------
@@ -222,5 +261,7 @@ def check_setting(
         and math.isfinite(value)
         and (above is None or value > above)
         and (at_least is None or value >= at_least)
+        and not (whole and value != int(value))
     ):
-        raise SettingsError(f"expected {name} to be a finite number {bound}; got {value!r}")
+        kind = "whole" if whole else "finite"
+        raise SettingsError(f"expected {name} to be a {kind} number {bound}; got {value!r}")

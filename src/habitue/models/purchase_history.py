@@ -22,9 +22,11 @@ __all__ = [
     "CustomerTable",
     "Distinct",
     "answer",
+    "check_covariates",
     "check_frequency",
     "check_times",
     "distinct_rows",
+    "grouped_rows",
     "read_columns",
     "read_weights",
 ]
@@ -36,6 +38,10 @@ CustomerTable: TypeAlias = pd.DataFrame | npt.ArrayLike
 
 Answer: TypeAlias = "pd.Series | FloatArray"
 """What it gives back: a Series indexed like X where X is a frame, else an array."""
+
+
+_LARGEST_KEY = 2**62
+_WIDEST_RANGE = 2**22  # whole numbers within it are their own code
 
 
 class Columns(NamedTuple):
@@ -93,13 +99,10 @@ class Distinct(NamedTuple):
         Sorted rows.
     counts : ndarray of shape (n_distinct,)
         Sum of the weights of the customers with that row.
-    which : ndarray of shape (n_customers,)
-        For each customer the position in ``rows``.
     """
 
     rows: FloatArray
     counts: FloatArray
-    which: npt.NDArray[np.intp]
 
 
 def read_columns(X: CustomerTable, names: Sequence[str]) -> Columns:
@@ -147,14 +150,17 @@ def _read_frame(X: pd.DataFrame, names: Sequence[str]) -> FloatArray:
             f"expected the columns {', '.join(names)}; missing: {', '.join(missing)}; "
             f"there are: {', '.join(map(str, there)) or 'none'}. Rename or add the missing ones"
         )
-    if twice := [name for name in names if there.count(name) > 1]:
+    if twice := [name for name in dict.fromkeys(names) if there.count(name) > 1]:
         raise SchemaError(f"expected each column once; {', '.join(twice)} is there more than once. Drop one")
     for name in names:
         if not pd.api.types.is_numeric_dtype(X[name].dtype):
             raise SchemaError(
                 f"expected numbers in column {name}; its type is {X[name].dtype}. Convert it (days as float)"
             )
-    return np.column_stack([X[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names])
+    values = np.empty((len(X), len(names)), order="F")  # formulas run over columns
+    for at, name in enumerate(names):
+        values[:, at] = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def _read_array(X: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
@@ -165,7 +171,7 @@ def _read_array(X: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
             f"expected a data frame or an array of numbers with the {len(names)} columns {', '.join(names)}, "
             f"in this order; got an array of shape {values.shape} and type {values.dtype}"
         )
-    return values.astype(np.float64)
+    return np.asarray(values, dtype=np.float64, order="F")
 
 
 def check_frequency(columns: Columns) -> None:
@@ -203,7 +209,7 @@ def check_times(columns: Columns) -> None:
     DataError
         If recency or T is missing, infinite or negative, recency > T, or recency > 0 at frequency 0.
     """
-    frequency, recency, T = columns.values.T
+    frequency, recency, T = columns.values.T[:3]
     columns.refuse(
         ~(np.isfinite(recency) & np.isfinite(T) & (recency >= 0) & (T >= 0)),
         "recency and T to be finite numbers of days >= 0",
@@ -219,6 +225,29 @@ def check_times(columns: Columns) -> None:
         "recency 0 where frequency is 0",
         advice="recency is not the days since the last purchase: that is inactivity = T - recency.",
     )
+
+
+def check_covariates(columns: Columns, *, after: int) -> None:
+    """Refuse covariates that are no numbers.
+
+    Parameters
+    ----------
+    columns : Columns
+        A customer's columns, covariates last.
+    after : int
+        Columns before the first covariate.
+
+    Raises
+    ------
+    DataError
+        If one is missing or infinite.
+    """
+    if columns.values.shape[1] > after:
+        columns.refuse(
+            np.isnan(columns.values[:, after:].sum(axis=1) * 0.0),  # infinite or missing
+            f"finite numbers in {', '.join(dict.fromkeys(columns.names[after:]))}",
+            advice="Fill what is missing, or leave the customers out.",
+        )
 
 
 def read_weights(sample_weight: npt.ArrayLike | None, n_customers: int) -> FloatArray:
@@ -274,18 +303,98 @@ def distinct_rows(values: FloatArray, weights: FloatArray | None = None) -> Dist
     Distinct
         Sorted distinct rows.
 
+    Notes
+    -----
+    Days and counts are whole numbers, so a row is one integer, and one sort of integers finds those that
+    differ: some 20 times faster than comparing rows column by column.
+
     Examples
     --------
     >>> distinct_rows(np.array([[2.0, 9.0], [0.0, 9.0], [2.0, 9.0]])).counts
     array([1., 2.])
     """
-    order = np.lexsort(values.T[::-1])
-    ordered = values[order]
-    is_new = np.ones(len(values), dtype=np.bool_)
-    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    which = np.empty(len(values), dtype=np.intp)
+    keys, levels = _keys(values)
+    order = None if weights is None else np.argsort(keys, kind="stable")
+    ordered = np.sort(keys) if order is None else keys[order]
+    first = np.flatnonzero(_is_new(ordered))
+    if weights is None:
+        counts = np.diff(first, append=len(ordered)).astype(np.float64)
+    else:
+        counts = np.add.reduceat(weights[order], first)
+    return Distinct(_rows(ordered[first], levels), counts)
+
+
+def grouped_rows(values: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Return the distinct rows, and for each row its position among them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_customers, n_columns)
+        Rows, no NaN.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_columns)
+        Sorted distinct rows.
+    which : ndarray of shape (n_customers,)
+        ``rows[which]`` are the values.
+
+    Examples
+    --------
+    >>> grouped_rows(np.array([[2.0, 9.0], [0.0, 9.0], [2.0, 9.0]]))[1]
+    array([1, 0, 1])
+    """
+    keys, levels = _keys(values)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    is_new = _is_new(ordered)
+    which = np.empty(len(keys), dtype=np.intp)
     which[order] = np.cumsum(is_new) - 1
-    return Distinct(ordered[is_new], np.bincount(which, weights=weights).astype(np.float64), which)
+    return _rows(ordered[is_new], levels), which
+
+
+def _keys(values: FloatArray) -> tuple[npt.NDArray[np.int64], list[FloatArray]]:
+    """Return one integer a row, in the rows' order, and the levels of each column to read it back by."""
+    keys, levels, n_keys = np.zeros(len(values), dtype=np.int64), list[FloatArray](), 1
+    for column in values.T:
+        there, code = _levels(column)
+        if n_keys * len(there) > _LARGEST_KEY:  # too many to tell apart: number those that are there
+            used, keys = np.unique(keys, return_inverse=True)
+            levels, n_keys = [_rows(used, levels)] if levels else [], len(used)
+        levels.append(there)
+        n_keys *= len(there)
+        keys = keys * len(there) + code
+    return keys, levels
+
+
+def _levels(column: FloatArray) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Return the sorted values that a column may have, and for each row which of them it has."""
+    if not len(column):
+        return column, column.astype(np.int64)
+    low, high = float(column.min()), float(column.max())
+    if high - low < _WIDEST_RANGE:
+        code = (column - low).astype(np.int64)
+        if (code + low == column).all():
+            return low + np.arange(int(high - low) + 1.0), code
+    levels, code = np.unique(column, return_inverse=True)
+    return levels, code.astype(np.int64, copy=False)
+
+
+def _rows(keys: npt.NDArray[np.int64], levels: list[FloatArray]) -> FloatArray:
+    """Return the rows that keys stand for."""
+    columns: list[FloatArray] = []
+    for there in reversed(levels):
+        keys, code = np.divmod(keys, len(there))
+        part = there[code]
+        columns[:0] = [part] if part.ndim == 1 else list(part.T)
+    return np.asarray(columns, dtype=np.float64).T
+
+
+def _is_new(ordered: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell which of sorted keys differ from the one before."""
+    is_new = np.ones(len(ordered), dtype=np.bool_)  # the first always is
+    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    return is_new
 
 
 def answer(values: FloatArray, columns: Columns, name: str) -> Answer:

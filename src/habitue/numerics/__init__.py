@@ -7,8 +7,28 @@ in. It deliberately knows no data frame, keeps no state, reads no file and fits 
     from habitue.numerics import bgnbd
 
     bgnbd.p_alive(bgnbd.Params(0.243, 30.9, 0.793, 2.43), 2, 213.0, 272.0)
+
+A family's functions have the same names everywhere (``log_likelihood``, ``p_alive``, ``expected_purchases``,
+``p_no_purchase``, ...). Where to look::
+
+    nbd                            nobody leaves
+    bgnbd  mbgnbd                  leaving after a purchase    beta_dropout, beta_dropout_histories: what they
+                                                               share; purchases_ahead: their integrals
+    bgcnbdk  mbgcnbdk              the same, regular buyers    erlang_gaps, erlang_ahead, regular_buyers
+    pareto_nbd  ggompertz_nbd      leaving at any time         silent_leaving, silent_futures; of each family
+                                                               _likelihood and _presence; gompertz_leaving
+    pareto_nbd_paths               covariates that change      covariate_paths; pareto_nbd_exposures,
+                                                               pareto_nbd_silence, pareto_nbd_paths_slopes
+    bgbb                           opportunities               bgbb_silence, bgbb_future
+    sbg  bdw                       contracts                   long_sums
+    gamma_gamma                    spend
+    discounting  purchases         money later; what simulators return
+    psis  ensemble  convergence    draws from a posterior      log_density
+    arrays  beta_ratio  many_rows  panels  quadrature          tools of all of them
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from habitue.numerics.discounting import Discount
+
+__all__ = ["Discount"]

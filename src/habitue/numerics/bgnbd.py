@@ -6,45 +6,41 @@ purchases (``frequency``), the last at t_x (``recency``), seen until ``T``. Time
 alpha is in the same unit, and multiplying all of them by c changes no answer but the log-likelihood, by
 -x log c, because it is a density of x times, and its derivative by alpha, by 1 / c.
 
-Formulas only: fitting is :class:`habitue.models.bgnbd.BGNBD`. Nothing is checked here; what is handed in
-must be a possible history (whole x >= 0, 0 <= t_x <= T, t_x = 0 where x = 0) with positive parameters.
+Formulas only; the mathematics shared with MBG/NBD is in :mod:`habitue.numerics.beta_dropout`, fitting is
+:class:`habitue.models.bgnbd.BGNBD`. Nothing is checked here; what is handed in must be a possible history
+(whole x >= 0, 0 <= t_x <= T, t_x = 0 where x = 0) with positive parameters. Each field of the parameters
+may be an array that broadcasts against the histories: one value a customer, or a column of posterior draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, expit, gammaln, psi
 
-from habitue.numerics.quadrature import beta_rule
+from habitue.numerics import beta_dropout
+from habitue.numerics.arrays import FloatArray
+from habitue.numerics.purchases import Purchases
 
 __all__ = [
     "BGNBDParams",
     "Params",
+    "discounted_purchases",
     "expected_purchases",
     "expected_purchases_new",
     "gradient",
+    "hessian",
     "log_likelihood",
     "p_alive",
     "p_no_purchase",
+    "purchase_pmf",
+    "purchase_pmf_new",
+    "residual_transactions",
+    "simulate",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-
-_ROWS_AT_ONCE = 16_384  # bounds the memory of (rows x nodes) work arrays to some tens of megabytes
-
-# Beyond these, Gauss-Jacobi nodes no longer give ten digits: see _is_steep.
-_A_KEEPS_AWAY = 12.0
-_AHEAD_AT_MOST = 10.0
-_FALL_AT_MOST = 1.5
-
-# Log-odds of p for the trapezoidal rule: the integrand falls like e^-|v| on both sides, and the interesting
-# p lie above 1 / ((r + x) ahead), which is 1e-14 or more.
-_STEP = 0.25
-_LOG_ODDS = np.arange(-70.0, 36.0, _STEP)
+_M = 0  # chances to leave at the first purchase: none
 
 
 class BGNBDParams(NamedTuple):
@@ -52,19 +48,19 @@ class BGNBDParams(NamedTuple):
 
     Attributes
     ----------
-    r : float
+    r : float or ndarray
         Shape of the Gamma distribution of purchase rates; small where customers differ a lot.
-    alpha : float
+    alpha : float or ndarray
         Its rate, in the unit of time of the histories; r / alpha is the mean number of purchases per unit.
-    a, b : float
+    a, b : float or ndarray
         Parameters of the Beta distribution of the probability to leave after a purchase; its mean is
         a / (a + b).
     """
 
-    r: float
-    alpha: float
-    a: float
-    b: float
+    r: float | FloatArray
+    alpha: float | FloatArray
+    a: float | FloatArray
+    b: float | FloatArray
 
 
 Params = BGNBDParams  # within the module the family's name need not be said twice
@@ -89,7 +85,7 @@ def log_likelihood(
 
     Notes
     -----
-    log of B(a, b + x) / B(a, b) * Gamma(r + x) alpha^r / Gamma(r) * {(alpha + T)^-(r + x)
+    log of Gamma(r + x) alpha^r / Gamma(r) * B(a, b + x) / B(a, b) * {(alpha + T)^-(r + x)
     + [x > 0] a / (b + x - 1) (alpha + t_x)^-(r + x)}.
 
     References
@@ -103,12 +99,7 @@ def log_likelihood(
     >>> round(float(log_likelihood(cdnow, 2, 30.43, 38.86)), 6)
     -9.458606
     """
-    x, t_x, until = _arrays(frequency, recency, T)
-    r, alpha, a, b = params
-    purchasing = _over_counts(gammaln, r, x) - gammaln(r) - x * np.log(alpha)
-    leaving = gammaln(a + b) - gammaln(b) + _over_counts(gammaln, b, x) - _over_counts(gammaln, a + b, x)
-    silence = -(r + x) * np.log1p(until / alpha)
-    return purchasing + leaving + silence + np.logaddexp(0.0, _log_odds_of_gone(params, x, t_x, until))
+    return beta_dropout.log_likelihood(params, _M, frequency, recency, T)
 
 
 def gradient(
@@ -130,8 +121,7 @@ def gradient(
 
     Notes
     -----
-    The derivatives of equation (6); that of log(1 + e^D), D the log-odds of having left, is
-    P(left) dD.
+    The derivative of log(1 + e^D), D the log-odds of having left, is P(left) D'.
 
     Examples
     --------
@@ -139,17 +129,36 @@ def gradient(
     >>> gradient(cdnow, [0, 2], [0.0, 30.43], [38.86, 38.86]).shape
     (2, 4)
     """
-    x, t_x, until = _arrays(frequency, recency, T)
-    r, alpha, a, b = params
-    gone = expit(_log_odds_of_gone(params, x, t_x, until))
-    by_total = psi(a + b) - _over_counts(psi, a + b, x)
-    since = (until - t_x) / (alpha + t_x)
-    by_r = _over_counts(psi, r, x) - psi(r) - np.log1p(until / alpha) + gone * np.log1p(since)
-    waiting = (r + x) / (alpha + until)
-    by_alpha = r / alpha - waiting - gone * waiting * since
-    by_a = by_total + gone / a
-    by_b = by_total + _over_counts(psi, b, x) - psi(b) - gone / (b + np.maximum(x, 1.0) - 1.0)
-    return np.stack([by_r, by_alpha, by_a, by_b], axis=-1)
+    return beta_dropout.gradient(params, _M, frequency, recency, T)
+
+
+def hessian(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
+    """Return how each customer's gradient moves with each parameter.
+
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    frequency, recency, T : array_like
+        Histories, broadcast against each other.
+
+    Returns
+    -------
+    ndarray of shape (..., 4, 4)
+        Second derivatives with respect to r, alpha, a, b, one symmetric matrix a customer.
+
+    Notes
+    -----
+    Those of log(1 + e^D), D the log-odds of having left, are P(left) (D_ij + P(alive) D_i D_j). Differences
+    of digamma and trigamma functions are taken as sums of positive terms.
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> hessian(cdnow, [0, 2], [0.0, 30.43], [38.86, 38.86]).shape
+    (2, 4, 4)
+    """
+    return beta_dropout.hessian(params, _M, frequency, recency, T)
 
 
 def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
@@ -165,7 +174,7 @@ def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     Returns
     -------
     ndarray
-        Probabilities in [0, 1].
+        Probabilities in [0, 1]; at least 1e-308.
 
     Notes
     -----
@@ -184,16 +193,11 @@ def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     >>> p_alive(cdnow, [0, 2], [0.0, 30.43], 38.86).round(4).tolist()
     [1.0, 0.7266]
     """
-    x, t_x, until = _arrays(frequency, recency, T)
-    return expit(-_log_odds_of_gone(params, x, t_x, until))
+    return beta_dropout.p_alive(params, _M, frequency, recency, T)
 
 
 def p_no_purchase(
-    params: Params,
-    frequency: npt.ArrayLike,
-    recency: npt.ArrayLike,
-    T: npt.ArrayLike,
-    t: npt.ArrayLike,
+    params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike, t: npt.ArrayLike
 ) -> FloatArray:
     """Return the probability that each customer buys nothing during the next t units of time.
 
@@ -223,18 +227,11 @@ def p_no_purchase(
     >>> round(float(p_no_purchase(cdnow, 0, 0.0, 38.86, 39.0)), 6)
     0.855449
     """
-    x, t_x, until, t = _arrays(frequency, recency, T, t)
-    gone = _log_odds_of_gone(params, x, t_x, until)
-    still_silent = np.exp(-(params.r + x) * np.log1p(t / (params.alpha + until)))
-    return expit(gone) + expit(-gone) * still_silent
+    return beta_dropout.p_no_purchase(params, _M, frequency, recency, T, t)
 
 
 def expected_purchases(
-    params: Params,
-    frequency: npt.ArrayLike,
-    recency: npt.ArrayLike,
-    T: npt.ArrayLike,
-    t: npt.ArrayLike,
+    params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike, t: npt.ArrayLike
 ) -> FloatArray:
     """Return how many purchases each customer will make during the next t units of time.
 
@@ -255,11 +252,9 @@ def expected_purchases(
     Notes
     -----
     P(alive) E[(1 - (1 + p t / (alpha + T))^-(r + x)) / p] with p ~ Beta(a, b + x). This is equation (10) of
-    the paper before its integral is written as a 2F1, which returns NaN for large x and at a = 1. Gauss-
-    Jacobi nodes do it to 1e-10 unless a < 12 and, with z = t / (alpha + T), either z > 10 or
-    z (r + x) / (a + b + x) > 1.5; there the mean is taken by parts and by the trapezoidal rule over the
-    log-odds of p, which has no such limit. Checked to 1e-8
-    for x to 1e4, T to 1e5, t from 1e-6 to 1e5, a from 1e-6.
+    the paper before its integral is written as a 2F1, which returns NaN for large x and at a = 1.
+    Checked to 1e-10 for x to 1e4, T to 1e5, t from 1e-6 to 1e5, a and b from 1e-6. It does not depend on t_x
+    but through P(alive): among many customers it is evaluated once for each distinct (x, T).
 
     References
     ----------
@@ -271,16 +266,7 @@ def expected_purchases(
     >>> round(float(expected_purchases(cdnow, 2, 30.43, 38.86, 52.0)), 6)
     1.558721
     """
-    x, t_x, until, t = _arrays(frequency, recency, T, t)
-    alive = expit(-_log_odds_of_gone(params, x, t_x, until))
-    ahead = (t / (params.alpha + until)).ravel()
-    counts, which = np.unique(x.ravel(), return_inverse=True)
-    answer = np.empty(ahead.shape)
-    steep = _is_steep(params, counts[which], ahead)
-    for rows, mean in ((~steep, _mean_by_gauss), (steep, _mean_by_parts)):
-        if rows.any():
-            answer[rows] = mean(params, counts, which[rows], ahead[rows])
-    return alive * answer.reshape(x.shape)
+    return beta_dropout.expected_purchases(params, _M, frequency, recency, T, t)
 
 
 def expected_purchases_new(params: Params, t: npt.ArrayLike) -> FloatArray:
@@ -312,74 +298,209 @@ def expected_purchases_new(params: Params, t: npt.ArrayLike) -> FloatArray:
     >>> round(float(expected_purchases_new(cdnow, 52.0)), 6)
     1.446051
     """
-    return expected_purchases(params, 0.0, 0.0, 0.0, t)
+    return beta_dropout.expected_purchases(params, _M, 0.0, 0.0, 0.0, t)
 
 
-def _arrays(*values: npt.ArrayLike) -> tuple[FloatArray, ...]:
-    """Broadcast to float arrays of one shape."""
-    return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
-
-
-def _over_counts(function: Callable[[FloatArray], FloatArray], shift: float, x: FloatArray) -> FloatArray:
-    """Return function(shift + x), looked up in a table where there are more customers than counts."""
-    top = int(x.max()) if x.size else 0
-    if top >= x.size:
-        return function(shift + x)
-    return function(shift + np.arange(top + 1.0))[x.astype(np.intp)]
-
-
-def _log_odds_of_gone(params: Params, x: FloatArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
-    """Return log(P(left) / P(alive)); minus infinity for x = 0."""
-    r, alpha, a, b = params
-    odds = np.log(a / (b + np.maximum(x, 1.0) - 1.0)) + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
-    return np.where(x > 0, odds, -np.inf)
-
-
-def _is_steep(params: Params, x: FloatArray, ahead: FloatArray) -> npt.NDArray[np.bool_]:
-    """Tell where the integrand of expected_purchases bends too sharply for Gauss-Jacobi nodes.
-
-    It has a branch point at p = -1/ahead and falls like exp(-(r + x) ahead p), against a Beta distribution
-    that lives on the scale 1 / (a + b + x). From a = 12 on the Beta keeps away from zero, where it bends.
-    """
-    r, _, a, b = params
-    fall = ahead * (r + x) / (a + b + x)
-    return (a < _A_KEEPS_AWAY) & ((ahead > _AHEAD_AT_MOST) | (fall > _FALL_AT_MOST))
-
-
-def _mean_by_gauss(
-    params: Params, counts: FloatArray, which: npt.NDArray[np.intp], ahead: FloatArray
+def purchase_pmf(
+    params: Params,
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    t: npt.ArrayLike,
+    n: npt.ArrayLike,
 ) -> FloatArray:
-    """Return E[(1 - (1 + p ahead)^-(r + x)) / p], p ~ Beta(a, b + x), by Gauss-Jacobi quadrature."""
-    used, which = np.unique(which, return_inverse=True)
-    rule = beta_rule(params.a, params.b + counts[used])
-    nodes = np.maximum(rule.nodes, np.finfo(np.float64).tiny)
-    answer = np.empty(ahead.shape)
-    for start in range(0, ahead.size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        p, shape = nodes[which[rows]], params.r + counts[used][which[rows], None]
-        bought = -np.expm1(-shape * np.log1p(p * ahead[rows, None]))
-        answer[rows] = np.einsum("ij,ij->i", rule.weights[which[rows]], bought / p)
-    return answer
+    """Return the probability that each customer buys exactly n times during the next t units of time.
 
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    frequency, recency, T : array_like
+        Histories, broadcast against each other, t and n.
+    t : array_like
+        Length of the time ahead, >= 0.
+    n : array_like
+        Number of purchases, whole, >= 0.
 
-def _mean_by_parts(
-    params: Params, counts: FloatArray, which: npt.NDArray[np.intp], ahead: FloatArray
-) -> FloatArray:
-    """Return the same mean as f(1) - integral of P(Beta <= p) f'(p), with p = 1 / (1 + e^-v).
+    Returns
+    -------
+    ndarray
+        Probabilities in [0, 1]; over n they sum to 1.
 
-    The distribution function has no singularity at zero however small a is, and f' is finite there, so
-    the integrand over v is analytic, dies off on both sides, and the trapezoidal rule is exact to rounding.
+    Notes
+    -----
+    With N the purchases that he would make if he never left, negative binomial of shape r + x, and p ~
+    Beta(a, b + x): for n > 0 it is P(alive) (E[(1 - p)^n] P(N = n) + E[p (1 - p)^(n - 1)] P(N >= n)), and
+    for n = 0 it is p_no_purchase. Nothing is subtracted, so tails keep their digits.
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005), equation (8).
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> purchase_pmf(cdnow, 2, 30.43, 38.86, 39.0, [0, 1, 2]).round(6).tolist()
+    [0.445373, 0.239319, 0.144183]
     """
-    used, which = np.unique(which, return_inverse=True)
-    p = expit(_LOG_ODDS)
-    below = betainc(params.a, params.b + counts[used][:, None], p) * (_STEP * expit(-_LOG_ODDS))
-    answer = np.empty(ahead.shape)
-    size = _ROWS_AT_ONCE // 8
-    for start in range(0, ahead.size, size):
-        rows = slice(start, start + size)
-        shape, z = params.r + counts[used][which[rows], None], p * ahead[rows, None]
-        silent = -shape * np.log1p(z)
-        fall = -np.expm1(silent) - shape * z / (1.0 + z) * np.exp(silent)
-        tail = np.einsum("ij,ij->i", below[which[rows]], fall / p)
-        answer[rows] = tail - np.expm1(-shape[:, 0] * np.log1p(ahead[rows]))
-    return answer
+    return beta_dropout.purchase_pmf(params, _M, frequency, recency, T, t, n)
+
+
+def purchase_pmf_new(params: Params, t: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
+    """Return the probability that a new customer makes exactly n repeat purchases in t units of time.
+
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    t : array_like
+        Time since the first purchase, >= 0.
+    n : array_like
+        Number of repeat purchases, whole, >= 0; broadcast against t.
+
+    Returns
+    -------
+    ndarray
+        Probabilities in [0, 1]; over n they sum to 1.
+
+    Notes
+    -----
+    The probability for a customer with x = 0 and T = 0.
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005), equation (8).
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> purchase_pmf_new(cdnow, 39.0, [0, 1, 5]).round(6).tolist()
+    [0.573786, 0.199395, 0.017965]
+    """
+    return beta_dropout.purchase_pmf(params, _M, 0.0, 0.0, 0.0, t, n)
+
+
+def residual_transactions(
+    params: Params,
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    discount_rate: npt.ArrayLike,
+) -> FloatArray:
+    """Return how many purchases each customer will still make, ever, each discounted to now.
+
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    frequency, recency, T : array_like
+        Histories, broadcast against each other and the rate.
+    discount_rate : array_like
+        Continuous rate per unit of time, >= 0: money u units ahead counts e^(-discount_rate u).
+
+    Returns
+    -------
+    ndarray
+        Discounted expected residual transactions. At rate 0 infinite unless a > 1.
+
+    Notes
+    -----
+    P(alive) E[lambda / (lambda p + discount_rate)], lambda ~ Gamma(r + x, rate alpha + T) and p ~
+    Beta(a, b + x): an immortal customer buys lambda / discount_rate, leaving adds lambda p to that
+    rate. Without discount it is P(alive) E[1 / p] = P(alive) (a + b + x - 1) / (a - 1), for a > 1.
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). RFM and CLV: using iso-value curves for customer
+    base analysis. Journal of Marketing Research 42, 415-430 (the idea, for Pareto/NBD).
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> round(float(residual_transactions(cdnow, 2, 30.43, 38.86, 0.0027)), 6)
+    5.15638
+    """
+    return beta_dropout.residual_transactions(params, _M, frequency, recency, T, discount_rate)
+
+
+def discounted_purchases(
+    params: Params,
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    t: npt.ArrayLike,
+    discount_rate: npt.ArrayLike,
+) -> FloatArray:
+    """Return how many purchases each customer will make in t units of time, each discounted to now.
+
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    frequency, recency, T : array_like
+        Histories, broadcast against each other, t and the rate.
+    t : array_like
+        Length of the time ahead, >= 0.
+    discount_rate : array_like
+        Continuous rate per unit of time, >= 0: money u units ahead counts e^(-discount_rate u).
+
+    Returns
+    -------
+    ndarray
+        Discounted expected purchases; at rate 0 they are expected_purchases.
+
+    Notes
+    -----
+    P(alive) E[lambda (1 - e^-((lambda p + discount_rate) t)) / (lambda p + discount_rate)], computed as
+    e^(-discount_rate t) M(t) + integral of discount_rate e^(-discount_rate u) M(u) over (0, t), with M the
+    expected purchases.
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> round(float(discounted_purchases(cdnow, 2, 30.43, 38.86, 52.0, 0.0027)), 6)
+    1.461497
+    """
+    return beta_dropout.discounted_purchases(params, _M, frequency, recency, T, t, discount_rate)
+
+
+def simulate(
+    params: Params,
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    t: npt.ArrayLike,
+    *,
+    random_state: np.random.Generator,
+) -> Purchases:
+    """Draw one possible future of each customer during the next t units of time.
+
+    Parameters
+    ----------
+    params : Params
+        The customer base.
+    frequency, recency, T : array_like
+        Histories, broadcast against each other and t.
+    t : array_like
+        Length of the time ahead, >= 0.
+    random_state : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Purchases
+        Purchases in (T, T + t], and whether each customer is still there at T + t.
+
+    Notes
+    -----
+    Drawn from what is believed of each customer: alive with P(alive), then lambda ~ Gamma(r + x, rate alpha +
+    T) and p ~ Beta(a, b + x). A new customer is x = 0, t_x = 0, T = 0.
+
+    Examples
+    --------
+    >>> cdnow = Params(0.243, 4.414, 0.793, 2.426)
+    >>> future = simulate(cdnow, [0, 2], [0.0, 30.43], 38.86, 39.0, random_state=np.random.default_rng(0))
+    >>> future.is_alive.shape
+    (2,)
+    """
+    return beta_dropout.simulate(params, _M, frequency, recency, T, t, random_state=random_state)
