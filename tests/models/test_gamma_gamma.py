@@ -243,3 +243,32 @@ def test_it_comes_back_from_a_folder_of_text(tmp_path: Path, cdnow: pd.DataFrame
     assert isinstance(again, GammaGamma)
     assert again.params_ == fitted.params_
     pd.testing.assert_series_equal(again.predict(cdnow), fitted.predict(cdnow), check_exact=True)
+
+
+def test_a_covariate_of_spend_moves_the_mean_amount() -> None:
+    """Half the customers spend twice as much per visit; the effect is its logarithm."""
+    rng = np.random.default_rng(4)
+    n = 6_000
+    rich = (np.arange(n) % 2).astype(float)
+    x = rng.integers(1, 8, n).astype(float)
+    rate = rng.gamma(3.7, 1.0 / 15.0, n) / np.exp(0.7 * rich)
+    X = pd.DataFrame({"frequency": x, "monetary_value": rng.gamma(6.2 * x, 1.0 / rate) / x, "rich": rich})
+    model = GammaGamma(spend_covariates=["rich"]).fit(X)
+    error = model.spend_effect_errors_["rich"]
+    assert error < 0.05
+    assert abs(model.spend_effects_["rich"] - 0.7) < 4 * error
+    assert model.loglik_ > GammaGamma().fit(X).loglik_ + 100
+    silent = pd.DataFrame({"frequency": 0.0, "monetary_value": 0.0, "rich": [0.0, 1.0]})
+    poor, well_off = model.expected_spend(silent)
+    assert well_off / poor == pytest.approx(np.exp(model.spend_effects_["rich"]))
+    with pytest.raises(SchemaError, match="rich"):
+        model.expected_spend(X.drop(columns="rich"))
+
+
+def test_draws_of_the_posterior_surround_the_fit(cdnow: pd.DataFrame) -> None:
+    model = GammaGamma().fit(cdnow, posterior_draws=1000, random_state=0)
+    told = model.posterior_.summary()
+    assert list(told.index) == ["p", "q", "v"]
+    assert (np.abs(told["mean"] - np.array(model.params_)) < 1.0 * np.array(model.standard_errors_)).all()
+    np.testing.assert_allclose(told["sd"], model.standard_errors_, rtol=0.4)
+    assert (model.posterior_.draws[:, 1] > 1.0).all()

@@ -195,6 +195,19 @@ def test_predictions_over_draws_hold_the_prediction_and_add_up(family: Any, cdno
     assert model.posterior_totals(X, "p_no_purchase", horizon=30)[7] == pytest.approx(direct.sum(), rel=1e-9)
 
 
+def test_residual_transactions_over_draws_hold_the_plain_answer(cdnow: pd.DataFrame) -> None:
+    model = hb.BGNBD().fit(cdnow, posterior_draws=200, random_state=0)
+    X = cdnow.iloc[:5]
+    for horizon in (None, 365.0):
+        plain = np.asarray(model.residual_transactions(X, discount=0.1, horizon=horizon))
+        told = model.posterior_summary(
+            X, "residual_transactions", discount=0.1, horizon=horizon, confidence=0.98
+        )
+        assert ((told["lower"] < plain) & (plain < told["upper"])).all()
+        total = model.posterior_totals(X, "residual_transactions", discount=0.1, horizon=horizon)
+        assert total.mean() == pytest.approx(told["mean"].sum(), rel=1e-9)
+
+
 def test_without_draws_and_with_wrong_requests_it_is_said(cdnow: pd.DataFrame) -> None:
     model = hb.BGNBD().fit(cdnow)
     with pytest.raises(SettingsError, match="posterior_draws=1000"):

@@ -44,7 +44,7 @@ __all__ = ["PurchaseHistoryModel", "worth_fitting"]
 FloatArray = npt.NDArray[np.float64]
 
 _HISTORY = ("frequency", "recency", "T")
-_OVER_DRAWS = ("expected_purchases", "p_no_purchase", "p_alive")
+_OVER_DRAWS = ("expected_purchases", "p_no_purchase", "p_alive", "residual_transactions")
 _ROUNDED = 1.0 - 1e-12  # a sum of probabilities may miss a level it reaches by rounding
 _BYTES = 64 * 2**20  # of answers over all draws at a time
 _NO_MORE_THAN = 2**20  # purchases up to which a quantile is looked for
@@ -246,11 +246,8 @@ class PurchaseHistoryModel(BaseEstimator):
             Purchases, each counted with its present value (DERT); times spend per purchase it is residual
             lifetime value. Infinite where the discount is 0 and the family's sum does not exist.
         """
-        rate = self._rate(discount if isinstance(discount, Discount) else Discount(discount))
-        if horizon is None:
-            return self._answer(X, "residual_transactions", self._formulas().residual_transactions, rate)
-        within = self._formulas().discounted_purchases
-        return self._answer(X, "residual_transactions", within, self._days(horizon), rate)
+        formula, *more = self._discounted(horizon, discount)
+        return self._answer(X, "residual_transactions", formula, *more)
 
     def posterior_summary(
         self,
@@ -258,6 +255,7 @@ class PurchaseHistoryModel(BaseEstimator):
         answer: str = "expected_purchases",
         *,
         horizon: float | None = None,
+        discount: Discount | float | None = None,
         confidence: float = 0.8,
     ) -> pd.DataFrame:
         """Return an answer about each customer with how sure the customer base makes us of it.
@@ -266,10 +264,12 @@ class PurchaseHistoryModel(BaseEstimator):
         ----------
         X : DataFrame or ndarray of shape (n_customers, n_features)
             Columns frequency, recency, T, and the covariates.
-        answer : {"expected_purchases", "p_no_purchase", "p_alive"}, default "expected_purchases"
-            Which.
+        answer : {"expected_purchases", "p_no_purchase", "p_alive", "residual_transactions"}
+            Which; expected purchases where left out.
         horizon : float, optional
-            Days ahead; the constructor's where left out.
+            Days ahead; the constructor's where left out (for residual transactions: without end).
+        discount : Discount or float, optional
+            What a year takes off, for residual transactions.
         confidence : float, default 0.8
             Mass between the ends of the interval.
 
@@ -291,7 +291,7 @@ class PurchaseHistoryModel(BaseEstimator):
         posterior, columns = self._posterior(), self._read(X)
         rows, which = grouped_rows(columns.values)
         order = np.lexsort((rows[:, 1], rows[:, 2], rows[:, 0]))  # formulas share work between equal (x, T)
-        predict = self._over_draws(posterior, rows[order], answer, horizon)
+        predict = self._over_draws(posterior, rows[order], answer, horizon, discount)
         n_draws = len(posterior.draws)
         block = max(1, _BYTES // (8 * n_draws))
         told = summarise(predict, len(rows), n_draws=n_draws, confidence=confidence, block=block)
@@ -299,7 +299,12 @@ class PurchaseHistoryModel(BaseEstimator):
         return told.set_axis(pd.RangeIndex(len(told)) if columns.labels is None else columns.labels, axis=0)
 
     def posterior_totals(
-        self, X: CustomerTable, answer: str = "expected_purchases", *, horizon: float | None = None
+        self,
+        X: CustomerTable,
+        answer: str = "expected_purchases",
+        *,
+        horizon: float | None = None,
+        discount: Discount | float | None = None,
     ) -> FloatArray:
         """Return an answer summed over all customers, at each posterior draw.
 
@@ -307,10 +312,13 @@ class PurchaseHistoryModel(BaseEstimator):
         ----------
         X : DataFrame or ndarray of shape (n_customers, n_features)
             Columns frequency, recency, T, and the covariates.
-        answer : {"expected_purchases", "p_no_purchase", "p_alive"}, default "expected_purchases"
-            Which: expected purchases of the base, expected number of silent ones, of those alive.
+        answer : {"expected_purchases", "p_no_purchase", "p_alive", "residual_transactions"}
+            Which: expected purchases of the base (where left out), expected number of silent ones, of those
+            alive, or discounted purchases still to come.
         horizon : float, optional
-            Days ahead; the constructor's where left out.
+            Days ahead; the constructor's where left out (for residual transactions: without end).
+        discount : Discount or float, optional
+            What a year takes off, for residual transactions.
 
         Returns
         -------
@@ -325,7 +333,7 @@ class PurchaseHistoryModel(BaseEstimator):
         """
         posterior = self._posterior()
         customers = distinct_rows(self._read(X).values)
-        predict = self._over_draws(posterior, customers.rows, answer, horizon)
+        predict = self._over_draws(posterior, customers.rows, answer, horizon, discount)
         n_draws = len(posterior.draws)
         return totals(predict, len(customers.rows), n_draws=n_draws, weights=customers.counts)
 
@@ -407,6 +415,15 @@ class PurchaseHistoryModel(BaseEstimator):
         check_setting("horizon", days, above=0)
         return days
 
+    def _discounted(
+        self, horizon: float | None, discount: Discount | float
+    ) -> tuple[Callable[..., FloatArray], *tuple[float, ...]]:
+        """Return the formula of discounted purchases, and what it is called with besides a history."""
+        rate = self._rate(discount if isinstance(discount, Discount) else Discount(discount))
+        if horizon is None:
+            return self._formulas().residual_transactions, rate
+        return self._formulas().discounted_purchases, self._days(horizon), rate
+
     def _rate(self, discount: Discount) -> float:
         """Return the continuous rate per unit of time of the histories: the day."""
         return discount.per_day
@@ -471,13 +488,21 @@ class PurchaseHistoryModel(BaseEstimator):
         return self.posterior_
 
     def _over_draws(
-        self, posterior: Posterior, rows: FloatArray, answer: str, horizon: float | None
+        self,
+        posterior: Posterior,
+        rows: FloatArray,
+        answer: str,
+        horizon: float | None,
+        discount: Discount | float | None,
     ) -> Predict:
         """Return what takes some rows and gives an answer about them at each draw."""
         if answer not in _OVER_DRAWS:
             raise SettingsError(f"expected answer to be one of {', '.join(_OVER_DRAWS)}; got {answer!r}")
-        formula = getattr(self._formulas(), answer)
-        more = () if answer == "p_alive" else (self._days(horizon),)
+        if answer == "residual_transactions":
+            formula, *more = self._discounted(horizon, 0.0 if discount is None else discount)
+        else:
+            formula = getattr(self._formulas(), answer)
+            more = [] if answer == "p_alive" else [self._days(horizon)]
         family, (design, _) = self._family(), self._design_of(rows)
 
         def predict(some: slice) -> FloatArray:
