@@ -54,7 +54,8 @@ def beta_rule(a: npt.ArrayLike, b: npt.ArrayLike, n_nodes: int = 32) -> Rule:
     Notes
     -----
     Golub-Welsch: the nodes are the eigenvalues of the symmetric tridiagonal matrix of the recurrence of
-    the Jacobi polynomials on (0, 1), the weights the squared first components of its eigenvectors. The
+    the Jacobi polynomials on (0, 1); the weights are one over the sum of squares of the orthonormal
+    polynomials there, four times cheaper than the eigenvectors that tell them too. The
     recurrence is written without differences of close numbers, so that b may be in the millions, where
     ``scipy.special.roots_jacobi`` overflows from b = 3,000. Nodes are right to about 1e-16 in absolute
     terms: a node far below that is known as "nearly zero", no better.
@@ -77,10 +78,21 @@ def beta_rule(a: npt.ArrayLike, b: npt.ArrayLike, n_nodes: int = 32) -> Rule:
     matrices = np.zeros((diagonal.shape[0], n_nodes, n_nodes))
     steps = np.arange(n_nodes)
     matrices[:, steps, steps] = diagonal
-    matrices[:, steps[1:], steps[:-1]] = off_diagonal  # eigh reads the lower triangle only
-    nodes, vectors = np.linalg.eigh(matrices)
-    weights = vectors[:, 0, :] ** 2
+    matrices[:, steps[1:], steps[:-1]] = off_diagonal  # eigvalsh reads the lower triangle only
+    nodes = np.asarray(np.linalg.eigvalsh(matrices), dtype=np.float64)
+    weights = 1.0 / _sums_of_squares(nodes, diagonal, off_diagonal)
     return Rule(np.clip(nodes, 0.0, 1.0), weights / weights.sum(axis=1, keepdims=True))
+
+
+def _sums_of_squares(nodes: FloatArray, diagonal: FloatArray, off_diagonal: FloatArray) -> FloatArray:
+    """Return the sum of squares of the orthonormal polynomials at the nodes, by their recurrence."""
+    before, here = np.zeros_like(nodes), np.ones_like(nodes)
+    total = np.ones_like(nodes)
+    for k in range(off_diagonal.shape[1]):
+        back = off_diagonal[:, k - 1 : k] * before if k else 0.0
+        before, here = here, ((nodes - diagonal[:, k : k + 1]) * here - back) / off_diagonal[:, k : k + 1]
+        total += here * here
+    return total
 
 
 def _recurrence(a: FloatArray, b: FloatArray, n_nodes: int) -> tuple[FloatArray, FloatArray]:
