@@ -22,7 +22,7 @@ from habitue.models.persistence import persistent
 from habitue.models.posterior import sample_posterior
 from habitue.models.priors import Prior, complete_prior, default_prior, log_prior
 
-__all__ = ["Posterior", "PosteriorRequest", "draw_posterior", "params_at"]
+__all__ = ["Posterior", "PosteriorRequest", "draw_posterior", "params_at", "row_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -199,3 +199,26 @@ def params_at(family: Family, draws: FloatArray, design: Design) -> Any:
         moved = {*design.moves.tolist(), *(pair if set(pair) & set(design.moves.tolist()) else ())}
         fields = [natural[..., at] if at in moved else field for at, field in enumerate(fields)]
     return family.make(*fields)
+
+
+def row_of(params: Any, n_rows: int) -> Any:
+    """Return the parameters of one draw, one a row where covariates move them.
+
+    Parameters
+    ----------
+    params : NamedTuple
+        Of `params_at` with one draw.
+    n_rows : int
+        Rows that it was called with.
+
+    Returns
+    -------
+    NamedTuple
+        Fields are numbers, or of shape (n_rows,).
+    """
+    return type(params)(
+        *(
+            field if np.ndim(field) == 0 else float(field[0, 0]) if field.shape[1] == 1 < n_rows else field[0]
+            for field in params
+        )
+    )

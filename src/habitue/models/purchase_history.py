@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from habitue.errors import DataError, SchemaError
+from habitue.errors import DataError, FitError, SchemaError
 
 __all__ = [
     "Answer",
@@ -29,6 +29,7 @@ __all__ = [
     "grouped_rows",
     "read_columns",
     "read_weights",
+    "worth_fitting",
 ]
 
 FloatArray = npt.NDArray[np.float64]
@@ -395,6 +396,45 @@ def _is_new(ordered: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     is_new = np.ones(len(ordered), dtype=np.bool_)  # the first always is
     np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
     return is_new
+
+
+def worth_fitting(columns: Columns, weights: FloatArray) -> Distinct:
+    """Return distinct histories, or say why there is nothing to learn from them.
+
+    Parameters
+    ----------
+    columns : Columns
+        Checked histories, frequency first.
+    weights : ndarray of shape (n_customers,)
+        Customers that each row stands for.
+
+    Returns
+    -------
+    Distinct
+        Those with a weight.
+
+    Raises
+    ------
+    FitError
+        If all customers are alike, or nobody bought twice.
+    """
+    used = weights > 0
+    everyone = bool(used.all())
+    rows = columns.values if everyone else columns.values[used]
+    alike = bool((weights == 1.0).all())
+    histories = distinct_rows(rows, None if alike else weights[used])
+    if len(histories.rows) < 2:
+        raise FitError(
+            "expected customers that differ; there is one distinct history only. A family's parameters need "
+            "the histories of hundreds of customers"
+        )
+    if not histories.rows[:, 0].any():
+        raise FitError(
+            "expected some customers with repeat purchases; every frequency is 0, so neither rates nor "
+            "leaving can be learned. Observe longer, or check that all visits of "
+            "a customer share one customer_id"
+        )
+    return histories
 
 
 def answer(values: FloatArray, columns: Columns, name: str) -> Answer:

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.errors import FitError, SettingsError
+from habitue.errors import SettingsError
+from habitue.models.answers_over_draws import AnswersOverDraws
 from habitue.models.fitting import Fitted, fit_family
 from habitue.models.likelihood import Design, Family
 from habitue.models.maximum_likelihood import check_setting
-from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior, params_at
-from habitue.models.posterior_summary import Predict, summarise, totals
+from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior, params_at, row_of
 from habitue.models.priors import Prior
 from habitue.models.purchase_history import (
     Answer,
@@ -32,25 +31,22 @@ from habitue.models.purchase_history import (
     check_covariates,
     check_frequency,
     check_times,
-    distinct_rows,
     grouped_rows,
     read_columns,
     read_weights,
+    worth_fitting,
 )
+from habitue.models.purchase_quantiles import quantile as quantile_of
 from habitue.numerics.discounting import Discount
 
-__all__ = ["PurchaseHistoryModel", "worth_fitting"]
+__all__ = ["PurchaseHistoryModel"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _HISTORY = ("frequency", "recency", "T")
-_OVER_DRAWS = ("expected_purchases", "p_no_purchase", "p_alive", "residual_transactions")
-_ROUNDED = 1.0 - 1e-12  # a sum of probabilities may miss a level it reaches by rounding
-_BYTES = 64 * 2**20  # of answers over all draws at a time
-_NO_MORE_THAN = 2**20  # purchases up to which a quantile is looked for
 
 
-class PurchaseHistoryModel(BaseEstimator):
+class PurchaseHistoryModel(AnswersOverDraws, BaseEstimator):
     """An estimator of frequency, recency and T; its family says which formulas.
 
     A subclass has a ``_FAMILY``, a constructor that stores ``horizon``, ``penalizer``, ``max_iter`` (and
@@ -222,7 +218,7 @@ class PurchaseHistoryModel(BaseEstimator):
             raise SettingsError(f"expected level to be a probability above 0 and below 1; got {level!r}")
 
         def quantile(params: Any, *rows: FloatArray) -> FloatArray:
-            return _quantile(self._formulas().purchase_pmf, params, rows, level)
+            return quantile_of(self._formulas().purchase_pmf, params, rows, level)
 
         return self._answer(X, "purchase_quantile", quantile, self._days(horizon))
 
@@ -248,94 +244,6 @@ class PurchaseHistoryModel(BaseEstimator):
         """
         formula, *more = self._discounted(horizon, discount)
         return self._answer(X, "residual_transactions", formula, *more)
-
-    def posterior_summary(
-        self,
-        X: CustomerTable,
-        answer: str = "expected_purchases",
-        *,
-        horizon: float | None = None,
-        discount: Discount | float | None = None,
-        confidence: float = 0.8,
-    ) -> pd.DataFrame:
-        """Return an answer about each customer with how sure the customer base makes us of it.
-
-        Parameters
-        ----------
-        X : DataFrame or ndarray of shape (n_customers, n_features)
-            Columns frequency, recency, T, and the covariates.
-        answer : {"expected_purchases", "p_no_purchase", "p_alive", "residual_transactions"}
-            Which; expected purchases where left out.
-        horizon : float, optional
-            Days ahead; the constructor's where left out (for residual transactions: without end).
-        discount : Discount or float, optional
-            What a year takes off, for residual transactions.
-        confidence : float, default 0.8
-            Mass between the ends of the interval.
-
-        Returns
-        -------
-        DataFrame of n_customers rows
-            mean, sd, lower, upper over the posterior draws, indexed like X. It does not hold what a customer
-            will do by chance: that is `purchase_quantile`.
-
-        Raises
-        ------
-        SettingsError
-            If there are no draws, or no such answer.
-
-        Notes
-        -----
-        Taken for some customers at a time: memory grows neither with customers nor with draws.
-        """
-        posterior, columns = self._posterior(), self._read(X)
-        rows, which = grouped_rows(columns.values)
-        order = np.lexsort((rows[:, 1], rows[:, 2], rows[:, 0]))  # formulas share work between equal (x, T)
-        predict = self._over_draws(posterior, rows[order], answer, horizon, discount)
-        n_draws = len(posterior.draws)
-        block = max(1, _BYTES // (8 * n_draws))
-        told = summarise(predict, len(rows), n_draws=n_draws, confidence=confidence, block=block)
-        told = told.iloc[np.argsort(order)[which]]
-        return told.set_axis(pd.RangeIndex(len(told)) if columns.labels is None else columns.labels, axis=0)
-
-    def posterior_totals(
-        self,
-        X: CustomerTable,
-        answer: str = "expected_purchases",
-        *,
-        horizon: float | None = None,
-        discount: Discount | float | None = None,
-    ) -> FloatArray:
-        """Return an answer summed over all customers, at each posterior draw.
-
-        Parameters
-        ----------
-        X : DataFrame or ndarray of shape (n_customers, n_features)
-            Columns frequency, recency, T, and the covariates.
-        answer : {"expected_purchases", "p_no_purchase", "p_alive", "residual_transactions"}
-            Which: expected purchases of the base (where left out), expected number of silent ones, of those
-            alive, or discounted purchases still to come.
-        horizon : float, optional
-            Days ahead; the constructor's where left out (for residual transactions: without end).
-        discount : Discount or float, optional
-            What a year takes off, for residual transactions.
-
-        Returns
-        -------
-        ndarray of shape (n_draws,)
-            Its quantiles are the interval of the total. Customers share the parameters, so intervals of
-            single customers cannot be added up to it.
-
-        Raises
-        ------
-        SettingsError
-            If there are no draws, or no such answer.
-        """
-        posterior = self._posterior()
-        customers = distinct_rows(self._read(X).values)
-        predict = self._over_draws(posterior, customers.rows, answer, horizon, discount)
-        n_draws = len(posterior.draws)
-        return totals(predict, len(customers.rows), n_draws=n_draws, weights=customers.counts)
 
     def log_likelihood(self, X: CustomerTable) -> Answer:
         """Return how well the fitted family explains each customer's history.
@@ -478,50 +386,13 @@ class PurchaseHistoryModel(BaseEstimator):
         values = formula(self._params_of(rows), *rows.T[: len(_HISTORY)], *more)
         return answer(values if which is None else values[which], columns, name)
 
-    def _posterior(self) -> Posterior:
-        """Return the draws, or say how to come by them."""
-        check_is_fitted(self)
-        if self.posterior_ is None:
-            raise SettingsError(
-                "expected posterior draws; there are none. Fit with posterior_draws=1000 or more"
-            )
-        return self.posterior_
-
-    def _over_draws(
-        self,
-        posterior: Posterior,
-        rows: FloatArray,
-        answer: str,
-        horizon: float | None,
-        discount: Discount | float | None,
-    ) -> Predict:
-        """Return what takes some rows and gives an answer about them at each draw."""
-        if answer not in _OVER_DRAWS:
-            raise SettingsError(f"expected answer to be one of {', '.join(_OVER_DRAWS)}; got {answer!r}")
-        if answer == "residual_transactions":
-            formula, *more = self._discounted(horizon, 0.0 if discount is None else discount)
-        else:
-            formula = getattr(self._formulas(), answer)
-            more = [] if answer == "p_alive" else [self._days(horizon)]
-        family, (design, _) = self._family(), self._design_of(rows)
-
-        def predict(some: slice) -> FloatArray:
-            history, covariates = rows[some].T[: len(_HISTORY)], design.at(some)
-            values = np.empty((len(posterior.draws), history.shape[1]))
-            for at, draw in enumerate(posterior.draws):
-                params = _row_of(params_at(family, draw[None, :], covariates), history.shape[1])
-                values[at] = formula(params, *history, *more)
-            return values
-
-        return predict
-
     def _params_of(self, rows: FloatArray) -> Any:
         """Return the parameters of each row, moved by its covariates."""
         design, effects = self._design_of(rows)
         if not effects.size:
             return self.params_
         everything = np.append(np.array(self.params_), effects)[None, :]
-        return _row_of(params_at(self._family(), everything, design), len(rows))
+        return row_of(params_at(self._family(), everything, design), len(rows))
 
     def _design_of(self, rows: FloatArray) -> tuple[Design, FloatArray]:
         """Return the covariates of each row and their effects."""
@@ -532,70 +403,3 @@ class PurchaseHistoryModel(BaseEstimator):
         signs = np.repeat(np.array([sign for _, sign in moved.values()], dtype=np.float64), sizes)
         values = np.array([effect for of_kind in effects for effect in of_kind.values()], dtype=np.float64)
         return Design(rows[:, len(_HISTORY) :], moves, signs), values
-
-
-def worth_fitting(columns: Columns, weights: FloatArray) -> Distinct:
-    """Return distinct histories, or say why there is nothing to learn from them.
-
-    Parameters
-    ----------
-    columns : Columns
-        Checked histories, frequency first.
-    weights : ndarray of shape (n_customers,)
-        Customers that each row stands for.
-
-    Returns
-    -------
-    Distinct
-        Those with a weight.
-
-    Raises
-    ------
-    FitError
-        If all customers are alike, or nobody bought twice.
-    """
-    used = weights > 0
-    everyone = bool(used.all())
-    rows = columns.values if everyone else columns.values[used]
-    alike = bool((weights == 1.0).all())
-    histories = distinct_rows(rows, None if alike else weights[used])
-    if len(histories.rows) < 2:
-        raise FitError(
-            "expected customers that differ; there is one distinct history only. A family's parameters need "
-            "the histories of hundreds of customers"
-        )
-    if not histories.rows[:, 0].any():
-        raise FitError(
-            "expected some customers with repeat purchases; every frequency is 0, so neither rates nor "
-            "leaving can be learned. Observe longer, or check that all visits of "
-            "a customer share one customer_id"
-        )
-    return histories
-
-
-def _row_of(params: Any, n_rows: int) -> Any:
-    """Return parameters of one draw, one a row where covariates move them."""
-    return type(params)(
-        *(
-            field if np.ndim(field) == 0 else float(field[0, 0]) if field.shape[1] == 1 < n_rows else field[0]
-            for field in params
-        )
-    )
-
-
-def _quantile(
-    pmf: Callable[..., FloatArray], params: Any, rows: tuple[FloatArray, ...], level: float
-) -> FloatArray:
-    """Return the smallest n at which the probabilities of 0, 1, ..., n sum to the level."""
-    *history, days = np.broadcast_arrays(*rows)
-    columns = [np.broadcast_to(field, days.shape) for field in params]
-    scalar = all(np.ndim(field) == 0 for field in params)
-    reached, total, open_ = np.zeros(days.shape), np.zeros(days.shape), np.arange(days.size)
-    for n in range(_NO_MORE_THAN):
-        some = params if scalar else type(params)(*(column[open_] for column in columns))
-        total[open_] += pmf(some, *(column[open_] for column in history), days[open_], float(n))
-        reached[open_] = n
-        open_ = open_[total[open_] < level * _ROUNDED]
-        if not open_.size:
-            break
-    return reached

@@ -29,8 +29,9 @@ from habitue.models.purchase_history import (
     Distinct,
     read_columns,
     read_weights,
+    worth_fitting,
 )
-from habitue.models.purchase_model import PurchaseHistoryModel, worth_fitting
+from habitue.models.purchase_model import PurchaseHistoryModel
 
 __all__ = ["GAPS", "RegularPurchaseModel"]
 
