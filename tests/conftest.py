@@ -15,8 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from habitue.cli import main
+
+# The same examples on every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=wander looks further.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("wander", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -235,6 +235,8 @@ def test_gamma_gamma_is_taken_over(lifetimes: Any, cdnow: pd.DataFrame, tmp_path
     columns = spenders[["frequency", "monetary_value"]].to_numpy().T
     assert model.loglik_ == pytest.approx(gamma_gamma.log_likelihood(model.params_, *columns).sum())
     np.testing.assert_allclose(model.standard_errors_, ours.standard_errors_, rtol=1e-2)
+    assert set(vars(model)) == set(vars(ours))  # whoever asks for posterior_ finds None
+    assert model.posterior_ is None
     save_model(model, tmp_path / "model")
     pd.testing.assert_series_equal(
         load_model(tmp_path / "model").predict(cdnow), model.predict(cdnow), check_exact=True

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import poch, roots_jacobi
+from scipy.special import betaln, poch, roots_jacobi
 
-from habitue.numerics.quadrature import beta_rule
+from habitue.numerics.quadrature import beta_rule, legendre_rule, log_odds_window, long_tail
 
 positive = st.floats(1e-6, 1e4)
 
@@ -70,3 +70,31 @@ def test_a_mean_beyond_polynomials_equals_mpmath() -> None:
     rule = beta_rule(0.793, 4.426)
     got = (rule.weights * np.exp(-3.0 * rule.nodes)).sum()
     assert got == pytest.approx(float(mp.hyp1f1(0.793, 0.793 + 4.426, -3)), rel=1e-14)
+
+
+@pytest.mark.parametrize("n", [1, 8, 24])
+def test_legendre_is_exact_up_to_degree_2n_minus_1_and_cannot_be_changed(n: int) -> None:
+    nodes, weights = legendre_rule(n)
+    for k in range(2 * n):
+        assert weights @ nodes**k == pytest.approx(1.0 / (k + 1), rel=1e-13)
+    with pytest.raises(ValueError, match="read-only"):
+        nodes[0] = 0.0
+
+
+@settings(deadline=None, max_examples=60)
+@given(a=st.floats(1.0, 200.0), b=st.floats(1.0, 200.0), k=st.floats(0.0, 1e4))
+def test_trapezoids_in_the_window_give_the_whole_beta_function(a: float, b: float, k: float) -> None:
+    start, step, n = (
+        array.item() for array in log_odds_window(np.array([a]), np.array([b]), np.array([k]), 28.0)
+    )
+    v = start + step * np.arange(np.ceil(n))
+    for fallen in (0.0, k):
+        log_density = -a * np.logaddexp(0.0, -v) - (b + fallen) * np.logaddexp(0.0, v)
+        assert step * np.exp(log_density - betaln(a, b + fallen)).sum() == pytest.approx(1.0, rel=1e-9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(shape=positive)
+def test_beyond_the_long_tail_a_gamma_density_has_fallen_far_enough(shape: float) -> None:
+    u = long_tail(np.array([shape]), 26.0)
+    assert (shape * (u + np.expm1(-u)) >= 26.0 * (1.0 - 1e-9)).all()

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.models.contract_record import TENURE, read_records, read_tenure, worth_fitting
-from habitue.models.fitting import Fitted, fit_family
+from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Family
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior
@@ -39,7 +39,7 @@ __all__ = ["ContractModel"]
 FloatArray = npt.NDArray[np.float64]
 
 
-class ContractModel(BaseEstimator):
+class ContractModel(KeepsFit, BaseEstimator):
     """An estimator of n_renewals and churned; its family says which formulas.
 
     A subclass has a ``_FAMILY``, a constructor that stores ``horizon``, ``days_per_period``, ``penalizer``
@@ -59,8 +59,6 @@ class ContractModel(BaseEstimator):
         days_per_period: float
         penalizer: float
         max_iter: int
-        params_: Any
-        posterior_: Posterior | None
         n_features_in_: int
         feature_names_in_: npt.NDArray[np.object_]
 
@@ -313,16 +311,9 @@ class ContractModel(BaseEstimator):
 
     def _keep(self, fitted: Fitted, request: PosteriorRequest) -> None:
         """Keep what was learned."""
-        self.params_ = fitted.params
-        self.standard_errors_ = fitted.standard_errors
-        self.covariance_ = fitted.covariance
-        self.loglik_ = fitted.loglik
-        self.n_iter_ = fitted.maximum.iterations
-        self.gradient_norm_ = fitted.maximum.gradient_norm
-        self.condition_number_ = fitted.maximum.condition_number
-        self.advice_ = fitted.advice
+        self._keep_found(fitted)
         self.n_histories_ = len(fitted.likelihood.rows)
-        self.posterior_ = draw_posterior(fitted, request) if request.n_draws else None
+        self.posterior_: Posterior | None = draw_posterior(fitted, request) if request.n_draws else None
         self.n_features_in_ = len(TENURE)
         self.feature_names_in_ = np.array(TENURE, dtype=object)
 

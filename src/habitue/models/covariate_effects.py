@@ -18,7 +18,7 @@ from scipy.special import ndtr
 
 from habitue.errors import ConvergenceError, FitError
 from habitue.models.maximum_likelihood import Evaluation, Maximum, maximise
-from habitue.models.purchase_history import distinct_rows
+from habitue.models.purchase_history import worth_fitting
 from habitue.numerics import pareto_nbd_paths
 from habitue.numerics.covariate_paths import pieces_between
 from habitue.numerics.pareto_nbd import ParetoNBDParams
@@ -103,11 +103,7 @@ class _Likelihood:
         slope = slope * natural
         curvature = curvature * np.outer(natural, natural)
         curvature[range(_OWN), range(_OWN)] += slope[:_OWN]  # the second derivative of exp is its first
-        return Evaluation(
-            value - float(self.penalties @ theta**2),
-            slope - 2.0 * self.penalties * theta,
-            curvature - 2.0 * np.diag(self.penalties),
-        )
+        return Evaluation(value, slope, curvature).penalised(theta, self.penalties)
 
     def params(self, theta: FloatArray) -> ParetoNBDPathsParams:
         """Return scaled parameters."""
@@ -234,19 +230,8 @@ def distinct_histories(histories: Histories, weights: FloatArray) -> tuple[Histo
         If there is only one, or nobody bought twice.
     """
     path = histories.path.astype(np.float64)
-    columns = np.column_stack([*histories[:3], path, histories.at_purchases])[weights > 0]
-    rows, counts = distinct_rows(columns, weights[weights > 0])
-    if len(rows) < 2:
-        raise FitError(
-            "expected customers that differ; there is one distinct history only. Parameters and effects need "
-            "the histories of hundreds of customers"
-        )
-    if not rows[:, 0].any():
-        raise FitError(
-            "expected some customers with repeat purchases; every frequency is 0, so neither rates nor "
-            "leaving can be learned. Observe longer, or check that all visits of "
-            "a customer share one customer_id"
-        )
+    columns = np.column_stack([*histories[:3], path, histories.at_purchases])
+    rows, counts = worth_fitting(columns, weights)
     frequency, recency, T, path = rows.T[:4]
     return Histories(frequency, recency, T, path.astype(np.intp), rows[:, 4:]), counts
 

@@ -51,9 +51,38 @@ class Distribution(Protocol):
         ...
 
 
+class _Formula:
+    """A distribution that is told by a formula, and where that holds: above 0 unless it says otherwise."""
+
+    def log_density(self, x: npt.ArrayLike) -> FloatArray:
+        """Return the log of the density at each x, -inf where x is impossible.
+
+        Parameters
+        ----------
+        x : array_like
+            Where.
+
+        Returns
+        -------
+        ndarray
+            Of x's shape.
+        """
+        values = np.asarray(x, dtype=np.float64)
+        possible = self._is_possible(values)
+        return np.where(possible, self._log_density(np.where(possible, values, 1.0)), -np.inf)
+
+    def _is_possible(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which x are possible."""
+        return x > 0.0
+
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        """Return the log of the density at each x > 0 or possible."""
+        raise NotImplementedError
+
+
 @persistent
 @dataclass(frozen=True)
-class LogNormal:
+class LogNormal(_Formula):
     """A positive number known up to a factor: its logarithm is Normal.
 
     Attributes
@@ -72,27 +101,15 @@ class LogNormal:
     median: float
     sigma: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf for x <= 0.
-
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values, logs = _with_logs(x)
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        logs = np.log(x)
         z = (logs - math.log(self.median)) / self.sigma
-        return _within(values > 0.0, -0.5 * z**2 - logs - math.log(self.sigma) - _LOG_ROOT_2PI)
+        return -0.5 * z**2 - logs - math.log(self.sigma) - _LOG_ROOT_2PI
 
 
 @persistent
 @dataclass(frozen=True)
-class Weibull:
+class Weibull(_Formula):
     """A positive number with density proportional to x^(shape - 1) exp(-(x / scale)^shape).
 
     Attributes
@@ -111,28 +128,15 @@ class Weibull:
     shape: float
     scale: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf for x <= 0.
-
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values, logs = _with_logs(x)
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        logs = np.log(x)
         z = self.shape * (logs - math.log(self.scale))
-        density = math.log(self.shape) + z - logs - np.exp(np.minimum(z, _LARGEST_EXPONENT))
-        return _within(values > 0.0, density)
+        return math.log(self.shape) + z - logs - np.exp(np.minimum(z, _LARGEST_EXPONENT))
 
 
 @persistent
 @dataclass(frozen=True)
-class Gamma:
+class Gamma(_Formula):
     """A positive number with density proportional to x^(shape - 1) exp(-rate x).
 
     Attributes
@@ -151,27 +155,14 @@ class Gamma:
     shape: float
     rate: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf for x <= 0.
-
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values, logs = _with_logs(x)
+    def _log_density(self, x: FloatArray) -> FloatArray:
         constant = self.shape * math.log(self.rate) - float(gammaln(self.shape))
-        return _within(values > 0.0, constant + (self.shape - 1.0) * logs - self.rate * values)
+        return constant + (self.shape - 1.0) * np.log(x) - self.rate * x
 
 
 @persistent
 @dataclass(frozen=True)
-class Pareto:
+class Pareto(_Formula):
     """A number not below a minimum, with density proportional to x^-(shape + 1).
 
     Attributes
@@ -190,27 +181,17 @@ class Pareto:
     shape: float
     minimum: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf below the minimum.
+    def _is_possible(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        return x >= self.minimum
 
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values, logs = _with_logs(x)
+    def _log_density(self, x: FloatArray) -> FloatArray:
         constant = math.log(self.shape) + self.shape * math.log(self.minimum)
-        return _within(values >= self.minimum, constant - (self.shape + 1.0) * logs)
+        return constant - (self.shape + 1.0) * np.log(x)
 
 
 @persistent
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(_Formula):
     """A share between 0 and 1, any as likely as any other.
 
     Examples
@@ -219,26 +200,16 @@ class Uniform:
     [0.0, -inf]
     """
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return 0 between 0 and 1, -inf elsewhere.
+    def _is_possible(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        return (x >= 0.0) & (x <= 1.0)
 
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values = np.asarray(x, dtype=np.float64)
-        return _within((values >= 0.0) & (values <= 1.0), np.zeros_like(values))
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        return np.zeros_like(x)
 
 
 @persistent
 @dataclass(frozen=True)
-class HalfNormal:
+class HalfNormal(_Formula):
     """A positive number, likely small: the size of a Normal around 0.
 
     Attributes
@@ -254,26 +225,16 @@ class HalfNormal:
 
     sd: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf for x < 0.
+    def _is_possible(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        return x >= 0.0
 
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        values = np.asarray(x, dtype=np.float64)
-        return _within(values >= 0.0, math.log(2.0) + Normal(0.0, self.sd).log_density(values))
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        return math.log(2.0) + Normal(0.0, self.sd).log_density(x)
 
 
 @persistent
 @dataclass(frozen=True)
-class Normal:
+class Normal(_Formula):
     """Any number, likely near a mean: for effects of covariates, which may be negative.
 
     Attributes
@@ -292,22 +253,11 @@ class Normal:
     mean: float
     sd: float
 
-    def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x.
+    def _is_possible(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        return np.ones_like(x, dtype=np.bool_)
 
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
-        z = np.clip(
-            (np.asarray(x, dtype=np.float64) - self.mean) / self.sd, -1e150, 1e150
-        )  # squares overflow
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        z = np.clip((x - self.mean) / self.sd, -1e150, 1e150)  # squares overflow
         return -0.5 * z**2 - math.log(self.sd) - _LOG_ROOT_2PI
 
 
@@ -349,14 +299,3 @@ class InUnit:
             Of x's shape.
         """
         return self.distribution.log_density(np.asarray(x) / self.unit) - math.log(self.unit)
-
-
-def _with_logs(x: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return values and their logarithms, 0 for what is not positive."""
-    values = np.asarray(x, dtype=np.float64)
-    return values, np.log(np.where(values > 0.0, values, 1.0))
-
-
-def _within(is_possible: npt.NDArray[np.bool_], log_density: FloatArray) -> FloatArray:
-    """Return the log density, -inf where x is impossible."""
-    return np.where(is_possible, log_density, -np.inf)

@@ -7,9 +7,9 @@ searched, and turns what was found back into days, currency and covariates as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from habitue.models.likelihood import Design, Family, Likelihood
 from habitue.models.maximum_likelihood import Maximum, maximise
 from habitue.models.purchase_history import Distinct
 
-__all__ = ["Fitted", "fit_family"]
+__all__ = ["Fitted", "KeepsFit", "fit_family", "fitted_at"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -80,6 +80,80 @@ class Fitted(NamedTuple):
         )
 
 
+class KeepsFit:
+    """An estimator that keeps what a search found under the names that users of scikit-learn expect.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : NamedTuple
+        Parameters and their standard errors.
+    covariance_ : ndarray of shape (n_parameters + n_effects, n_parameters + n_effects)
+        Covariance of parameters, then effects.
+    loglik_ : float
+        Log-likelihood of all customers, penalty not included.
+    n_iter_, gradient_norm_, condition_number_ : int, float, float
+        Where the search ended.
+    advice_ : str
+        What to make of a ridge, empty where there is none.
+    """
+
+    params_: Any
+    standard_errors_: Any
+    covariance_: FloatArray
+    loglik_: float
+    n_iter_: int
+    gradient_norm_: float
+    condition_number_: float
+    advice_: str
+
+    def _keep_found(self, found: _Found) -> None:
+        """Keep what any search tells."""
+        self.params_ = found.params
+        self.standard_errors_ = found.standard_errors
+        self.covariance_ = found.covariance
+        self.loglik_ = found.loglik
+        self.n_iter_ = found.maximum.iterations
+        self.gradient_norm_ = found.maximum.gradient_norm
+        self.condition_number_ = found.maximum.condition_number
+        self.advice_ = found.advice
+
+
+class _Found(Protocol):
+    """What any search tells, that of :mod:`habitue.models.covariate_effects` as well."""
+
+    @property
+    def params(self) -> Any: ...
+    @property
+    def standard_errors(self) -> Any: ...
+    @property
+    def covariance(self) -> FloatArray: ...
+    @property
+    def loglik(self) -> float: ...
+    @property
+    def maximum(self) -> Maximum: ...
+    @property
+    def advice(self) -> str: ...
+
+
+class _Scaled(NamedTuple):
+    """The likelihood of customers in units of order one, and the way back."""
+
+    likelihood: Likelihood
+    unit: float
+    spreads: FloatArray
+    n_customers: float
+    names: Sequence[tuple[str, str]]  # of the covariates, each with its kind
+
+    def describe(self, theta: FloatArray) -> Mapping[str, float]:
+        """Return named natural parameters, as a message tells them."""
+        coordinates = self.likelihood.family.coordinates
+        own = len(coordinates.names)
+        natural = coordinates.natural(theta[:own], self.unit)
+        told = dict(zip(coordinates.names, natural.tolist(), strict=True))
+        effects = zip(self.names, (theta[own:] / self.spreads).tolist(), strict=True)
+        return told | {f"{kind} effect of {name}": effect for (kind, name), effect in effects}
+
+
 def fit_family(
     family: Family,
     customers: Distinct,
@@ -118,21 +192,64 @@ def fit_family(
     """
     names = [(kind, name) for kind, columns in covariates.items() for name in columns]
     n_own, n_effects = len(family.coordinates.names), len(names)
-    rows = customers.rows[:, : customers.rows.shape[1] - n_effects].copy()
+    penalties = np.concatenate([np.full(n_own, penalizer), np.full(n_effects, covariate_penalizer)])
+    scaled = _scaled(family, customers, names, penalties)
+    end = maximise(
+        scaled.likelihood,
+        np.zeros(n_own + n_effects),
+        max_iter=max_iter,
+        describe=scaled.describe,
+        rehearsal=scaled.likelihood.rehearsal(),
+    )
+    return _fitted(scaled, end, family.coordinates.natural(end.theta[:n_own], scaled.unit))
+
+
+def fitted_at(family: Family, customers: Distinct, natural: FloatArray) -> Fitted:
+    """Return what a search would tell that ended at given parameters, whoever found them.
+
+    Parameters
+    ----------
+    family : Family
+        Which.
+    customers : Distinct
+        Distinct rows of the columns of the family's formulas, without covariates.
+    natural : ndarray of shape (n_parameters,)
+        Parameters, times in days and money in the customers' currency.
+
+    Returns
+    -------
+    Fitted
+        Its gradient norm is that of the likelihood without penalty. Where the likelihood does not bend down
+        in every direction, covariance and standard errors are NaN.
+
+    Examples
+    --------
+    >>> from habitue.models import NBD
+    >>> rows = np.array([[0.0, 0.0, 90.0], [3.0, 40.0, 90.0], [1.0, 9.0, 80.0]])
+    >>> found = fitted_at(NBD._FAMILY, Distinct(rows, np.array([60.0, 10.0, 30.0])), np.array([0.8, 80.0]))
+    >>> found.maximum.gradient_norm > 1e-3  # far from the best
+    True
+    """
+    scaled = _scaled(family, customers, (), np.zeros(natural.size))
+    theta = family.coordinates.unconstrained(natural, scaled.unit)
+    here = scaled.likelihood(theta)
+    end = Maximum(theta, 0, float(np.abs(here.gradient).max()), -here.hessian)
+    return _fitted(scaled, end, natural)
+
+
+def _scaled(
+    family: Family, customers: Distinct, names: Sequence[tuple[str, str]], penalties: FloatArray
+) -> _Scaled:
+    """Return the likelihood of customers, with time or money in units of its mean."""
+    rows = customers.rows[:, : customers.rows.shape[1] - len(names)].copy(
+        order="F"
+    )  # formulas run over columns
     n_customers = float(customers.counts.sum())
     unit = float(customers.counts @ rows[:, family.scaled[-1]]) / n_customers if family.scaled else 1.0
     rows[:, family.scaled] /= unit
     design, spreads = _design(family, customers, [kind for kind, _ in names])
-    penalties = np.concatenate([np.full(n_own, penalizer), np.full(n_effects, covariate_penalizer)])
     likelihood = Likelihood(family, rows, customers.counts / n_customers, design, penalties)
-    end = maximise(
-        likelihood,
-        np.zeros(n_own + n_effects),
-        max_iter=max_iter,
-        describe=_describe(family, unit, names, spreads),
-        rehearsal=likelihood.rehearsal(),
-    )
-    return _fitted(likelihood, end, names, unit=unit, spreads=spreads, n_customers=n_customers)
+    return _Scaled(likelihood, unit, spreads, n_customers, names)
 
 
 def _design(family: Family, customers: Distinct, kinds: Sequence[str]) -> tuple[Design, FloatArray]:
@@ -146,45 +263,24 @@ def _design(family: Family, customers: Distinct, kinds: Sequence[str]) -> tuple[
     return Design(columns / spreads, moves, np.array([sign for _, sign in moved], dtype=np.float64)), spreads
 
 
-def _describe(
-    family: Family, unit: float, names: Sequence[tuple[str, str]], spreads: FloatArray
-) -> Callable[[FloatArray], Mapping[str, float]]:
-    """Return what names parameters in a message."""
-    own = len(family.coordinates.names)
-
-    def describe(theta: FloatArray) -> Mapping[str, float]:
-        natural = family.coordinates.natural(theta[:own], unit)
-        told = dict(zip(family.coordinates.names, natural.tolist(), strict=True))
-        effects = (theta[own:] / spreads).tolist()
-        return told | {f"{kind} effect of {name}": e for (kind, name), e in zip(names, effects, strict=True)}
-
-    return describe
-
-
-def _fitted(
-    likelihood: Likelihood,
-    end: Maximum,
-    names: Sequence[tuple[str, str]],
-    *,
-    unit: float,
-    spreads: FloatArray,
-    n_customers: float,
-) -> Fitted:
+def _fitted(scaled: _Scaled, end: Maximum, natural: FloatArray) -> Fitted:
     """Return what was found, in days or currency and covariates as they came."""
-    family, coordinates = likelihood.family, likelihood.family.coordinates
-    own = len(coordinates.names)
-    natural = coordinates.natural(end.theta[:own], unit)
+    likelihood, spreads = scaled.likelihood, scaled.spreads
+    family, coordinates, own = likelihood.family, likelihood.family.coordinates, natural.size
     jacobian = np.zeros((end.theta.size, end.theta.size))
     jacobian[:own, :own] = coordinates.jacobian(natural)
     jacobian[own:, own:] = np.diag(1.0 / spreads)
-    covariance = end.covariance(jacobian, n_customers)
+    known = end.bends_down
+    covariance = end.covariance(jacobian, scaled.n_customers) if known else np.full_like(jacobian, np.nan)
     errors = np.sqrt(np.diag(covariance))
     effects: dict[str, dict[str, float]] = {kind: {} for kind in family.moved}
     effect_errors: dict[str, dict[str, float]] = {kind: {} for kind in family.moved}
-    for (kind, name), effect, error in zip(names, end.theta[own:] / spreads, errors[own:], strict=True):
+    for (kind, name), effect, error in zip(
+        scaled.names, end.theta[own:] / spreads, errors[own:], strict=True
+    ):
         effects[kind][name], effect_errors[kind][name] = float(effect), float(error)
-    rows = likelihood.rows.copy()
-    rows[:, family.scaled] *= unit
+    rows = likelihood.rows.copy(order="F")
+    rows[:, family.scaled] *= scaled.unit
     in_days = np.concatenate([coordinates.unconstrained(natural), end.theta[own:]])
     mean = replace(likelihood, rows=rows).log_likelihoods(in_days[None, :])[0]
     return Fitted(
@@ -193,13 +289,13 @@ def _fitted(
         covariance,
         effects,
         effect_errors,
-        n_customers * float(mean),
+        scaled.n_customers * float(mean),
         end,
-        _ridge(end, list(_describe(family, unit, names, spreads)(end.theta))),
+        _ridge(end, list(scaled.describe(end.theta))),
         likelihood,
-        unit,
+        scaled.unit,
         spreads,
-        n_customers,
+        scaled.n_customers,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import AssumptionWarning, DataError, FitError
 from habitue.models.coordinates import Coordinates
-from habitue.models.fitting import fit_family
+from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Design, Family
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior
@@ -49,7 +49,7 @@ persistent(GammaGammaParams)
 
 
 @persistent
-class GammaGamma(BaseEstimator):
+class GammaGamma(KeepsFit, BaseEstimator):
     """What each customer spends per visit in the long run, from the few visits seen.
 
     Parameters
@@ -134,10 +134,6 @@ class GammaGamma(BaseEstimator):
         moved={"spend": (2, 1.0)},
     )
 
-    if TYPE_CHECKING:
-        spend_effects_: dict[str, float]
-        posterior_: Posterior | None
-
     def __init__(
         self,
         *,
@@ -219,22 +215,8 @@ class GammaGamma(BaseEstimator):
             covariate_penalizer=self.covariate_penalizer,
             max_iter=self.max_iter,
         )
-        self.params_ = fitted.params
-        self.standard_errors_ = fitted.standard_errors
-        self.covariance_ = fitted.covariance
-        self.spend_effects_ = fitted.effects["spend"]
-        self.spend_effect_errors_ = fitted.effect_errors["spend"]
-        self.loglik_ = fitted.loglik
-        self.n_iter_ = fitted.maximum.iterations
-        self.gradient_norm_ = fitted.maximum.gradient_norm
-        self.condition_number_ = fitted.maximum.condition_number
-        self.advice_ = fitted.advice
-        check_setting("posterior_draws", posterior_draws, at_least=0, whole=True)
-        request = PosteriorRequest(posterior_draws, prior, random_state)
-        self.posterior_ = draw_posterior(fitted, request) if posterior_draws else None
+        self._keep(fitted, PosteriorRequest(posterior_draws, prior, random_state))
         self.n_left_out_ = int((~_is_informative(columns.values)).sum())
-        self.n_features_in_ = len(self._names())
-        self.feature_names_in_ = np.array(self._names(), dtype=object)
         return self
 
     def expected_spend(self, X: CustomerTable) -> Answer:
@@ -303,6 +285,16 @@ class GammaGamma(BaseEstimator):
                 "expected a customer with frequency > 0 and monetary_value > 0 to score; got none"
             )
         return float(gamma_gamma.log_likelihood(self._params_of(rows), *rows.T[:2]).mean())
+
+    def _keep(self, fitted: Fitted, request: PosteriorRequest) -> None:
+        """Keep what was learned."""
+        self._keep_found(fitted)
+        self.spend_effects_ = fitted.effects["spend"]
+        self.spend_effect_errors_ = fitted.effect_errors["spend"]
+        check_setting("posterior_draws", request.n_draws, at_least=0, whole=True)
+        self.posterior_: Posterior | None = draw_posterior(fitted, request) if request.n_draws else None
+        self.n_features_in_ = len(self._names())
+        self.feature_names_in_ = np.array(self._names(), dtype=object)
 
     def _names(self) -> tuple[str, ...]:
         """Return the columns it reads."""

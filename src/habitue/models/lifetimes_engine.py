@@ -13,24 +13,16 @@ import io
 import math
 import warnings
 from collections.abc import Generator
-from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import ConvergenceError
-from habitue.models.fitting import Fitted
-from habitue.models.likelihood import Family, Likelihood, no_design
-from habitue.models.maximum_likelihood import Maximum
+from habitue.models.fitting import Fitted, fitted_at
+from habitue.models.likelihood import Family
 from habitue.models.purchase_history import Distinct
 
-__all__ = ["fit_bgnbd_by_lifetimes", "fitted_at"]
-
-FloatArray = npt.NDArray[np.float64]
-
-_RIDGE_FROM = 1e5  # condition number; as where we search ourselves
-_TAKES_PART = 0.3
+__all__ = ["fit_bgnbd_by_lifetimes"]
 
 
 def fit_bgnbd_by_lifetimes(family: Family, customers: Distinct, *, max_iter: int) -> Fitted:
@@ -80,69 +72,6 @@ def fit_bgnbd_by_lifetimes(family: Family, customers: Distinct, *, max_iter: int
             params=fitted.params._asdict(),
         )
     return fitted
-
-
-def fitted_at(family: Family, customers: Distinct, natural: FloatArray) -> Fitted:
-    """Return what a search would tell that ended at given parameters, whoever found them.
-
-    Parameters
-    ----------
-    family : Family
-        Which.
-    customers : Distinct
-        Distinct rows of the columns of the family's formulas, without covariates.
-    natural : ndarray of shape (n_parameters,)
-        Parameters, times in days and money in the customers' currency.
-
-    Returns
-    -------
-    Fitted
-        Its gradient norm is that of the likelihood without penalty. Where the likelihood does not bend down
-        in every direction, covariance and standard errors are NaN.
-
-    Examples
-    --------
-    >>> from habitue.models import NBD
-    >>> rows = np.array([[0.0, 0.0, 90.0], [3.0, 40.0, 90.0], [1.0, 9.0, 80.0]])
-    >>> found = fitted_at(NBD._FAMILY, Distinct(rows, np.array([60.0, 10.0, 30.0])), np.array([0.8, 80.0]))
-    >>> found.maximum.gradient_norm > 1e-3  # far from the best
-    True
-    """
-    coordinates, n_customers = family.coordinates, float(customers.counts.sum())
-    rows = customers.rows.copy()
-    unit = float(customers.counts @ rows[:, family.scaled[-1]]) / n_customers if family.scaled else 1.0
-    rows[:, family.scaled] /= unit
-    shares, design = customers.counts / n_customers, no_design(len(rows))
-    likelihood = Likelihood(family, rows, shares, design, np.zeros(natural.size))
-    theta = coordinates.unconstrained(natural, unit)
-    here = likelihood(theta)
-    end = Maximum(theta, 0, float(np.abs(here.gradient).max()), -here.hessian)
-    bends_down = bool(np.linalg.eigvalsh(end.information)[0] > 0.0)
-    jacobian = coordinates.jacobian(natural)
-    covariance = end.covariance(jacobian, n_customers) if bends_down else np.full_like(jacobian, np.nan)
-    as_came = replace(likelihood, rows=customers.rows)
-    return Fitted(
-        params=family.make(*natural.tolist()),
-        standard_errors=family.make(*np.sqrt(np.diag(covariance)).tolist()),
-        covariance=covariance,
-        effects={kind: {} for kind in family.moved},
-        effect_errors={kind: {} for kind in family.moved},
-        loglik=n_customers * float(as_came.log_likelihoods(coordinates.unconstrained(natural)[None, :])[0]),
-        maximum=end,
-        ridge=_ridge(end, coordinates.names),
-        likelihood=likelihood,
-        unit=unit,
-        spreads=np.empty(0),
-        n_customers=n_customers,
-    )
-
-
-def _ridge(end: Maximum, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parameters along the flattest direction where it is a ridge."""
-    if end.condition_number < _RIDGE_FROM:
-        return ()
-    flattest = np.linalg.eigh(end.information)[1][:, 0]
-    return tuple(name for name, part in zip(names, flattest, strict=True) if abs(part) > _TAKES_PART)
 
 
 @contextlib.contextmanager

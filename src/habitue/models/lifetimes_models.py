@@ -18,9 +18,8 @@ import pandas as pd
 from habitue.errors import DataError
 from habitue.models.bgbb import BGBB
 from habitue.models.bgnbd import BGNBD
-from habitue.models.fitting import Fitted
+from habitue.models.fitting import Fitted, fitted_at
 from habitue.models.gamma_gamma import GammaGamma
-from habitue.models.lifetimes_engine import fitted_at
 from habitue.models.likelihood import Family, Likelihood, no_design
 from habitue.models.maximum_likelihood import Maximum, check_setting
 from habitue.models.mbgnbd import MBGNBD
@@ -107,23 +106,10 @@ def from_lifetimes(fitter: object, *, unit_days: float = 1.0) -> Counterpart:
         fitted = _known_by_lifetimes(family, natural, _own_errors(fitter, family) * scales)
     else:
         fitted = fitted_at(family, customers, natural)
-    _keep(model, fitted)
-    return model
-
-
-def _keep(model: Counterpart, fitted: Fitted) -> None:
-    """Set what `fit` sets."""
+    model._keep(fitted, PosteriorRequest(0, None, None))  # pyright: ignore[reportPrivateUsage]
     if isinstance(model, GammaGamma):
-        model.params_, model.standard_errors_ = fitted.params, fitted.standard_errors
-        model.covariance_, model.loglik_ = fitted.covariance, fitted.loglik
-        model.spend_effects_, model.spend_effect_errors_ = {}, {}
-        model.n_iter_, model.gradient_norm_ = 0, fitted.maximum.gradient_norm
-        model.condition_number_, model.advice_ = fitted.maximum.condition_number, fitted.advice
         model.correlation_, model.n_left_out_ = math.nan, 0
-        model.n_features_in_ = 2
-        model.feature_names_in_ = np.array(["frequency", "monetary_value"], dtype=object)
-    else:
-        model._keep(fitted, PosteriorRequest(0, None, None))  # pyright: ignore[reportPrivateUsage]
+    return model
 
 
 def _name_of(fitter: object) -> str:

@@ -30,7 +30,12 @@ FloatArray = npt.NDArray[np.float64]
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
-_ROWS_AT_ONCE = 8_192  # Hessians of a megabyte stay near the processor; larger ones took twice as long
+_ROWS_AT_ONCE = 65_536  # what formulas look up in tables over counts is made anew for each block
+_ROWS_WITH_EFFECTS = (
+    8_192  # no tables there, and several copies of Hessians: small ones stay near the processor
+)
+_ELEMENTS_AT_ONCE = 2**18  # points times rows whose log-likelihoods lie in memory at a time
+_POINTS_WORTH_A_CALL = 32  # below, one by one in threads
 _N_THREADS = min(4, os.cpu_count() or 1)
 _REHEARSAL_FROM = 8_000
 _REHEARSAL = 3_000
@@ -173,19 +178,18 @@ class Likelihood:
     def __call__(self, theta: FloatArray) -> Evaluation:
         """Return the mean and its derivatives: what `maximise` climbs."""
         n_own = len(self.family.coordinates.names)
-        of_rows = self._with_effects if theta.size > n_own else self._without_effects
-        blocks = [slice(at, at + _ROWS_AT_ONCE) for at in range(0, len(self.rows), _ROWS_AT_ONCE)]
-        parts = [of_rows(theta, rows) for rows in blocks]
+        if theta.size > n_own:
+            of_rows, at_once = self._with_effects, _ROWS_WITH_EFFECTS
+        else:
+            of_rows, at_once = self._without_effects, _ROWS_AT_ONCE
+        parts = [of_rows(theta, slice(at, at + at_once)) for at in range(0, len(self.rows), at_once)]
         value = math.fsum(part[0] for part in parts)
         slope = np.sum([part[1] for part in parts], axis=0)
         curvature = np.sum([part[2] for part in parts], axis=0)
         if theta.size == n_own:
             natural = self.family.coordinates.natural(theta)
             slope, curvature = self.family.coordinates.chain(natural, slope, curvature)
-        value -= float(self.penalties @ theta**2)
-        return Evaluation(
-            value, slope - 2.0 * self.penalties * theta, curvature - 2.0 * np.diag(self.penalties)
-        )
+        return Evaluation(value, slope, curvature).penalised(theta, self.penalties)
 
     def log_likelihoods(self, thetas: FloatArray) -> FloatArray:
         """Return the mean log-likelihood at many points, penalties not taken off.
@@ -203,10 +207,10 @@ class Likelihood:
         n_own = len(self.family.coordinates.names)
         if len(thetas) == 1:
             return np.array([self._mean(thetas[0])])
-        if self.design.moves.size or len(self.rows) > _ROWS_AT_ONCE:
+        at_once = _ELEMENTS_AT_ONCE // len(self.rows)
+        if self.design.moves.size or at_once < _POINTS_WORTH_A_CALL:
             return np.array(_in_threads(self._mean, list(thetas)))
         natural = self.family.coordinates.natural(thetas[:, :n_own])
-        at_once = max(1, 32 * _ROWS_AT_ONCE // len(self.rows))
         parts = [
             self.family.formulas.log_likelihood(self.family.make(*some.T[:, :, None]), *self.rows.T)
             @ self.shares

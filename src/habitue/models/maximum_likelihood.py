@@ -39,6 +39,27 @@ class Evaluation(NamedTuple):
     gradient: FloatArray
     hessian: FloatArray
 
+    def penalised(self, theta: FloatArray, penalties: FloatArray) -> Evaluation:
+        """Return what is left when ``penalties @ theta**2`` is taken off.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+            The point.
+        penalties : ndarray of shape (n_parameters,)
+            What is taken off for the square of each parameter.
+
+        Returns
+        -------
+        Evaluation
+            Value and derivatives.
+        """
+        return Evaluation(
+            self.value - float(penalties @ theta**2),
+            self.gradient - 2.0 * penalties * theta,
+            self.hessian - 2.0 * np.diag(penalties),
+        )
+
 
 Objective: TypeAlias = Callable[[FloatArray], Evaluation]
 """What is maximised, at unconstrained parameters."""
@@ -77,6 +98,11 @@ class Maximum(NamedTuple):
     def condition_number(self) -> float:
         """Largest over smallest curvature: above 1e6 or so some direction is hardly determined."""
         return float(np.linalg.cond(self.information))
+
+    @property
+    def bends_down(self) -> bool:
+        """Whether the function falls in every direction from there: a flat place or a saddle does not."""
+        return bool(np.linalg.eigvalsh(self.information)[0] > 0.0)
 
     def covariance(self, jacobian: FloatArray, n_customers: float) -> FloatArray:
         """Return the covariance of the natural parameters by the delta method.
@@ -213,7 +239,7 @@ def _complaint(end: Maximum, max_iter: int, params: Mapping[str, float]) -> str:
             f"{max_iter} steps it is {end.gradient_norm:.2g} ({values}). "
             "Raise max_iter, or use penalizer=0.001"
         )
-    if np.linalg.eigvalsh(end.information)[0] <= 0.0:
+    if not end.bends_down:
         return (
             f"expected a maximum of the likelihood; where the search ended ({values}) it is flat or a "
             "saddle. Use more customers or a longer observation, a family with fewer parameters, "

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from habitue.errors import AssumptionWarning, DataError, SchemaError
 from habitue.models.covariate_effects import FittedPaths, coefficient_table, distinct_histories, fit_paths
 from habitue.models.covariate_paths import CovariatePaths
+from habitue.models.fitting import KeepsFit
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import (
@@ -41,7 +42,7 @@ persistent(ParetoNBDParams)
 
 
 @persistent
-class ParetoNBDPaths(BaseEstimator):
+class ParetoNBDPaths(KeepsFit, BaseEstimator):
     """Who is still a customer and will buy, given what customers met with over time.
 
     Parameters
@@ -396,18 +397,11 @@ class ParetoNBDPaths(BaseEstimator):
 
     def _keep(self, fitted: FittedPaths) -> None:
         """Keep what was learned."""
-        self.params_ = fitted.params
-        self.standard_errors_ = fitted.standard_errors
-        self.covariance_ = fitted.covariance
+        self._keep_found(fitted)
         self.rate_effects_ = fitted.rate_effects
         self.dropout_effects_ = fitted.dropout_effects
         self.rate_effect_errors_ = fitted.rate_effect_errors
         self.dropout_effect_errors_ = fitted.dropout_effect_errors
-        self.loglik_ = fitted.loglik
-        self.n_iter_ = fitted.maximum.iterations
-        self.gradient_norm_ = fitted.maximum.gradient_norm
-        self.condition_number_ = fitted.maximum.condition_number
-        self.advice_ = fitted.advice
         self.n_features_in_ = len(self._COLUMNS)
         self.feature_names_in_ = np.array(self._COLUMNS, dtype=object)
 

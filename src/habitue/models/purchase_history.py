@@ -398,12 +398,12 @@ def _is_new(ordered: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return is_new
 
 
-def worth_fitting(columns: Columns, weights: FloatArray) -> Distinct:
+def worth_fitting(values: FloatArray, weights: FloatArray) -> Distinct:
     """Return distinct histories, or say why there is nothing to learn from them.
 
     Parameters
     ----------
-    columns : Columns
+    values : ndarray of shape (n_customers, n_columns)
         Checked histories, frequency first.
     weights : ndarray of shape (n_customers,)
         Customers that each row stands for.
@@ -420,7 +420,7 @@ def worth_fitting(columns: Columns, weights: FloatArray) -> Distinct:
     """
     used = weights > 0
     everyone = bool(used.all())
-    rows = columns.values if everyone else columns.values[used]
+    rows = values if everyone else values[used]
     alike = bool((weights == 1.0).all())
     histories = distinct_rows(rows, None if alike else weights[used])
     if len(histories.rows) < 2:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import SettingsError
 from habitue.models.answers_over_draws import AnswersOverDraws
-from habitue.models.fitting import Fitted, fit_family
+from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Design, Family
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior, params_at, row_of
@@ -46,7 +46,7 @@ FloatArray = npt.NDArray[np.float64]
 _HISTORY = ("frequency", "recency", "T")
 
 
-class PurchaseHistoryModel(AnswersOverDraws, BaseEstimator):
+class PurchaseHistoryModel(KeepsFit, AnswersOverDraws, BaseEstimator):
     """An estimator of frequency, recency and T; its family says which formulas.
 
     A subclass has a ``_FAMILY``, a constructor that stores ``horizon``, ``penalizer``, ``max_iter`` (and
@@ -65,7 +65,6 @@ class PurchaseHistoryModel(AnswersOverDraws, BaseEstimator):
         horizon: float
         penalizer: float
         max_iter: int
-        params_: Any
         posterior_: Posterior | None
         rate_effects_: dict[str, float]
         dropout_effects_: dict[str, float]
@@ -120,7 +119,8 @@ class PurchaseHistoryModel(AnswersOverDraws, BaseEstimator):
         """
         self._check_settings()
         columns = self._read(X)
-        fitted = self._search(worth_fitting(columns, read_weights(sample_weight, len(columns.values))))
+        weights = read_weights(sample_weight, len(columns.values))
+        fitted = self._search(worth_fitting(columns.values, weights))
         self._keep(fitted, PosteriorRequest(posterior_draws, prior, random_state))
         return self
 
@@ -357,17 +357,10 @@ class PurchaseHistoryModel(AnswersOverDraws, BaseEstimator):
 
     def _keep(self, fitted: Fitted, request: PosteriorRequest) -> None:
         """Keep what was learned."""
-        self.params_ = fitted.params
-        self.standard_errors_ = fitted.standard_errors
-        self.covariance_ = fitted.covariance
+        self._keep_found(fitted)
         for kind, effects in fitted.effects.items():
             setattr(self, f"{kind}_effects_", effects)
             setattr(self, f"{kind}_effect_errors_", fitted.effect_errors[kind])
-        self.loglik_ = fitted.loglik
-        self.n_iter_ = fitted.maximum.iterations
-        self.gradient_norm_ = fitted.maximum.gradient_norm
-        self.condition_number_ = fitted.maximum.condition_number
-        self.advice_ = fitted.advice
         self.n_histories_ = len(fitted.likelihood.rows)
         check_setting("posterior_draws", request.n_draws, at_least=0, whole=True)
         self.posterior_ = draw_posterior(fitted, request) if request.n_draws else None

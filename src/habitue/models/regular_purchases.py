@@ -115,7 +115,7 @@ class RegularPurchaseModel(PurchaseHistoryModel):
                 f"expected the column {GAPS} to choose k by: the geometric mean of the days between "
                 "purchases, which a snapshot has; add it, or set k"
             )
-        histories = worth_fitting(columns, weights)
+        histories = worth_fitting(columns.values, weights)
         self.k_, fitted = self._most_likely(histories, of_gaps or (lambda k: 0.0 if k == 1 else np.nan))
         self._keep(fitted, PosteriorRequest(posterior_draws, prior, random_state))
         return self

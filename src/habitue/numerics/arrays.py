@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FloatArray", "floats", "over_counts"]
+__all__ = ["FloatArray", "Rows", "floats", "growth_over_counts", "over_counts"]
 
 FloatArray = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]  # positions of customers
 
 
 def floats(*values: npt.ArrayLike) -> tuple[FloatArray, ...]:
@@ -66,3 +67,30 @@ def over_counts(
     if np.ndim(shift) > 0 or top >= x.size:
         return function(np.asarray(shift, dtype=np.float64) + x)
     return function(float(np.asarray(shift)) + np.arange(top + 1.0))[x.astype(np.intp)]
+
+
+def growth_over_counts(
+    function: Callable[[FloatArray], FloatArray], shift: npt.ArrayLike, x: FloatArray
+) -> FloatArray:
+    """Return function(shift + x) - function(shift), the first looked up as by :func:`over_counts`.
+
+    Parameters
+    ----------
+    function : callable
+        Of an array, element by element: ``gammaln`` or a derivative of it.
+    shift : array_like
+        Where counting starts.
+    x : ndarray
+        Whole numbers >= 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape that shift and x broadcast to.
+
+    Examples
+    --------
+    >>> growth_over_counts(np.square, 1.0, np.array([0.0, 3.0, 3.0, 8.0]))
+    array([ 0., 15., 15., 80.])
+    """
+    return over_counts(function, shift, x) - function(np.asarray(shift, dtype=np.float64))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import zeta
 
-from habitue.numerics.arrays import FloatArray, floats
+from habitue.numerics.arrays import FloatArray, Rows, floats
 from habitue.numerics.beta_ratio import (
     digamma_difference,
     digamma_mixed_difference,
@@ -25,7 +25,8 @@ from habitue.numerics.beta_ratio import (
     trigamma_difference,
     trigamma_mixed_difference,
 )
-from habitue.numerics.long_sums import Rows, long_stretches, short_stretches
+from habitue.numerics.long_sums import long_stretches, short_stretches
+from habitue.numerics.quadrature import legendre_rule
 
 __all__ = [
     "BDWParams",
@@ -537,14 +538,14 @@ def _integral_of_survival(gamma: FloatArray, delta: FloatArray, c: FloatArray, n
     It stands for the sum, from which it differs by k^-2 of itself. With k = (2^20 + 1/2) e^s the integrand
     ends as e^(-(gamma c - 1) s), which may take very long: stretches of s double from 64 on.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(24)
+    nodes, weights = legendre_rule(24)
     first = _SUMMED + 0.5
     total, low, width = np.zeros(n.shape), 0.0, 2.0
     last = float(np.max(_LAST_DISCOUNTED / (gamma * c - 1.0), initial=0.0)) + 64.0
     while low < last:
-        log_k = np.log(first) + low + 0.5 * width * (nodes + 1.0)
+        log_k = np.log(first) + low + width * nodes
         density = np.exp(_log_far(gamma[:, None], delta[:, None], c[:, None], n[:, None], log_k))
-        total += 0.5 * width * (density @ weights)
+        total += width * (density @ weights)
         low += width
         width = 2.0 if low < 64.0 else low
     return total

@@ -90,7 +90,7 @@ def gradient(
     params, (x, t_x, until) = _aligned(params, frequency, recency, T)
     of_r, of_b, of_total = _differences(digamma_difference, m, x, params)
     return in_blocks(
-        partial(beta_dropout_histories.gradient, m), *params, of_r, of_b, of_total, x, t_x, until, inner=(4,)
+        partial(beta_dropout_histories.gradient, m), *params, of_r, of_b, of_total, x, t_x, until
     )
 
 
@@ -115,9 +115,7 @@ def hessian(
     """
     params, (x, t_x, until) = _aligned(params, frequency, recency, T)
     of_r, of_b, of_total = _differences(trigamma_difference, m, x, params)
-    return in_blocks(
-        partial(beta_dropout_histories.hessian, m), *params, of_r, of_b, of_total, x, t_x, until, inner=(4, 4)
-    )
+    return in_blocks(partial(beta_dropout_histories.hessian, m), *params, of_r, of_b, of_total, x, t_x, until)
 
 
 def p_alive(

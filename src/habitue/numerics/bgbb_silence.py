@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, Rows
 from habitue.numerics.beta_ratio import digamma_difference, log_beta_ratio, trigamma_difference
-from habitue.numerics.long_sums import Rows, long_stretches, short_stretches
+from habitue.numerics.long_sums import long_stretches, short_stretches
 
 __all__ = ["LastSeen", "Moments", "chance_of_having_left", "chance_of_staying", "moments"]
 

@@ -12,20 +12,17 @@ by :mod:`habitue.numerics.erlang_gaps`.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincc, gammaln
 
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.beta_ratio import log_beta, log_beta_ratio, stirling_remainder
+from habitue.numerics.many_rows import by_nodes
+from habitue.numerics.quadrature import legendre_rule, log_odds_window, long_tail
 
 __all__ = ["discounted", "pmf", "purchases", "residual"]
 
-Rows = npt.NDArray[np.intp]
-
-_CELLS_AT_ONCE = 65_536  # of (rows x nodes) work arrays: they stay in the processor's cache
 _EVENTS_AT_MOST = 1024  # more events than these are not counted one by one
 _NEGLIGIBLE = 28.0  # -log of what may be left out of an integral, relative to it
 _NODES_IN_STEPS_OF = 16
@@ -70,9 +67,8 @@ def purchases(k: int, s: FloatArray, a: FloatArray, b: FloatArray, ahead: FloatA
     answer = np.empty((k, s.size))
     n_events = _rounded_up(_most_events(s + k, ahead) + k)
     few = n_events <= _EVENTS_AT_MOST
-    for n in np.unique(n_events[few]):
-        for rows in _blocks(np.flatnonzero(n_events == n), int(n)):
-            answer[:, rows] = _one_by_one(k, s[rows], a[rows], b[rows], ahead[rows], int(n))
+    for n, rows in by_nodes(np.where(few, n_events, 0.0)):
+        answer[:, rows] = _one_by_one(k, s[rows], a[rows], b[rows], ahead[rows], n)
     many = np.flatnonzero(~few)
     if many.size:
         answer[:, many] = _by_roots(k, s[many], a[many], b[many], ahead[many])
@@ -116,13 +112,12 @@ def discounted(
     end = np.log1p(scale * np.minimum(ahead, 45.0 / np.maximum(rate, _TINY)))
     half, strip = 0.5 * np.maximum(end, 1e-6), _strip(k)
     n_nodes = _rounded_up(0.5 * _NEGLIGIBLE / np.log((strip + np.hypot(strip, half)) / half))
-    for n in np.unique(n_nodes[rate > 0.0]):
-        points, weights = _legendre(int(n))
-        for rows in _blocks(np.flatnonzero((n_nodes == n) & (rate > 0.0)), int(n)):
-            d = rate[rows, None]
-            w = np.expm1(end[rows, None] * points) / scale[rows, None]
-            density = d * (w + 1.0 / scale[rows, None]) * np.exp(-d * w) * (weights * end[rows, None])
-            answer[:, rows] += (density * _on_grid(k, s[rows], a[rows], b[rows], w)).sum(axis=2)
+    for n, rows in by_nodes(np.where(rate > 0.0, n_nodes, 0.0)):
+        points, weights = legendre_rule(n)
+        d = rate[rows, None]
+        w = np.expm1(end[rows, None] * points) / scale[rows, None]
+        density = d * (w + 1.0 / scale[rows, None]) * np.exp(-d * w) * (weights * end[rows, None])
+        answer[:, rows] += (density * _on_grid(k, s[rows], a[rows], b[rows], w)).sum(axis=2)
     return answer
 
 
@@ -156,11 +151,9 @@ def residual(k: int, s: FloatArray, a: FloatArray, b: FloatArray, rate: FloatArr
     """
     answer = np.empty((k, s.size))
     start, step, n_nodes = _log_rate_window(k, s, rate)
-    for n in np.unique(n_nodes):
-        for rows in _blocks(np.flatnonzero(n_nodes == n), int(n)):
-            answer[:, rows] = _mean_over_rates(
-                k, s[rows], a[rows], b[rows], rate[rows], start[rows, None] + step[rows, None] * np.arange(n)
-            )
+    for n, rows in by_nodes(n_nodes):
+        v = start[rows, None] + step[rows, None] * np.arange(float(n))
+        answer[:, rows] = _mean_over_rates(k, s[rows], a[rows], b[rows], rate[rows], v)
     return step * answer
 
 
@@ -207,23 +200,10 @@ def pmf(k: int, s: FloatArray, a: FloatArray, b: FloatArray, ahead: FloatArray, 
     return answer
 
 
-def _blocks(rows: Rows, n_nodes: int) -> list[Rows]:
-    """Cut positions into blocks that, times the nodes, fit the work memory."""
-    size = max(_CELLS_AT_ONCE // n_nodes, 1)
-    return [rows[start : start + size] for start in range(0, rows.size, size)]
-
-
 def _rounded_up(n: FloatArray) -> FloatArray:
     """Return whole numbers few of which differ, so that rows of nearly as many nodes are done together."""
     unit = np.maximum(2.0 ** np.floor(np.log2(np.maximum(n, 1.0)) - 2.0), _NODES_IN_STEPS_OF)
     return unit * np.ceil(n / unit)
-
-
-@lru_cache(maxsize=64)
-def _legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Return nodes and weights of the Gauss-Legendre rule on (0, 1)."""
-    points, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return 0.5 * (points + 1.0), 0.5 * weights
 
 
 def _strip(k: int) -> float:
@@ -281,19 +261,18 @@ def _by_roots(k: int, s: FloatArray, a: FloatArray, b: FloatArray, ahead: FloatA
     series = first.reshape(k, _N_POWERS, s.size)
     at_one, at_zero = series[:, 0], np.empty((k, s.size))
     answer = np.empty((k, s.size))
-    start, step, n_nodes = _log_odds_window(a + 1.0, b + 1.0, kappa)
-    for n in np.unique(n_nodes):
-        for rows in _blocks(np.flatnonzero(n_nodes == n), int(n)):
-            v = start[rows, None] + step[rows, None] * np.arange(float(n))
-            v = np.concatenate([np.full((rows.size, 1), -80.0), v], axis=1)
-            log_q = -np.log1p(np.exp(v))
-            density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_q - norm[rows, None])
-            density[:, 0] = 0.0
-            g = _given_p(k, s[rows, None], ahead[rows, None], log_q, series[:, :, rows])
-            at_zero[:, rows] = g[:, :, 0]
-            rest = g - at_zero[:, rows, None] * np.exp(kappa[rows, None] * log_q)
-            rest -= at_one[:, rows, None] * np.exp(v + log_q)
-            answer[:, rows] = step[rows] * (density * rest).sum(axis=2)
+    start, step, n_nodes = log_odds_window(a + 1.0, b + 1.0, kappa, _NEGLIGIBLE)
+    for n, rows in by_nodes(_rounded_up(n_nodes)):
+        v = start[rows, None] + step[rows, None] * np.arange(float(n))
+        v = np.concatenate([np.full((rows.size, 1), -80.0), v], axis=1)
+        log_q = -np.log1p(np.exp(v))
+        density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_q - norm[rows, None])
+        density[:, 0] = 0.0
+        g = _given_p(k, s[rows, None], ahead[rows, None], log_q, series[:, :, rows])
+        at_zero[:, rows] = g[:, :, 0]
+        rest = g - at_zero[:, rows, None] * np.exp(kappa[rows, None] * log_q)
+        rest -= at_one[:, rows, None] * np.exp(v + log_q)
+        answer[:, rows] = step[rows] * (density * rest).sum(axis=2)
     return answer + at_zero * np.exp(log_beta_ratio(a, b, kappa)) + at_one * (a / (a + b))
 
 
@@ -319,16 +298,15 @@ def _mean_reciprocal(a: FloatArray, b: FloatArray, gap: FloatArray, shrunk: Floa
     kappa = shrunk / gap + 1.0
     norm = log_beta(a, b)
     answer = np.exp(log_beta_ratio(a, b, kappa)) / gap + a / (a + b)
-    start, step, n_nodes = _log_odds_window(a + 1.0, b + 1.0, kappa)
-    for n in np.unique(n_nodes):
-        for rows in _blocks(np.flatnonzero(n_nodes == n), int(n)):
-            v = start[rows, None] + step[rows, None] * np.arange(n)
-            odds = np.exp(v)
-            log_q, p = -np.log1p(odds), odds / (1.0 + odds)
-            density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_q - norm[rows, None])
-            rest = 1.0 / (gap[rows, None] + p * shrunk[rows, None]) - p
-            rest -= np.exp(kappa[rows, None] * log_q) / gap[rows, None]
-            answer[rows] += step[rows] * (density * rest).sum(axis=1)
+    start, step, n_nodes = log_odds_window(a + 1.0, b + 1.0, kappa, _NEGLIGIBLE)
+    for n, rows in by_nodes(_rounded_up(n_nodes)):
+        v = start[rows, None] + step[rows, None] * np.arange(float(n))
+        odds = np.exp(v)
+        log_q, p = -np.log1p(odds), odds / (1.0 + odds)
+        density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_q - norm[rows, None])
+        rest = 1.0 / (gap[rows, None] + p * shrunk[rows, None]) - p
+        rest -= np.exp(kappa[rows, None] * log_q) / gap[rows, None]
+        answer[rows] += step[rows] * (density * rest).sum(axis=1)
     return answer
 
 
@@ -395,32 +373,11 @@ def _deviance(n: FloatArray, mean: FloatArray) -> FloatArray:
     return np.where(near, (n - mean) * e + series, n * np.log(far) - n + mean)
 
 
-def _log_odds_window(
-    a: FloatArray, b: FloatArray, kappa: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return where the log-odds begin, how far apart they are and how many there are, row by row.
-
-    The integrand lies between the modes of Beta(a, b + kappa) and Beta(a, b). In log-odds a Beta density
-    falls from its mode like that of the log of a Gamma variable: exponentially on its own side, and on the
-    other like the exponential of an exponential.
-    """
-    start = np.log(a / (b + kappa)) - _long_tail(a) - np.log1p(_long_tail(b + kappa))
-    end = np.log(a / b) + _long_tail(b) + np.log1p(_long_tail(a))
-    narrow = a / (1.0 + a / (b + kappa))
-    step = np.minimum(0.35 * narrow**-0.25, 0.85 * narrow**-0.5)
-    return start, step, _rounded_up((end - start) / step + 1.0)
-
-
 def _log_rate_window(k: int, s: FloatArray, rate: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the same for log-rates: a Gamma density, times f^k, which cuts it off below the discount."""
-    gamma = np.log(s) - _long_tail(s)
-    cut = np.log(np.minimum(rate, s + k)) - _long_tail(s + k)
+    gamma = np.log(s) - long_tail(s, _NEGLIGIBLE)
+    cut = np.log(np.minimum(rate, s + k)) - long_tail(s + k, _NEGLIGIBLE)
     start = np.maximum(gamma, cut)
-    end = np.log(s + k + 1.0) + np.log1p(_long_tail(s + k + 1.0))
+    end = np.log(s + k + 1.0) + np.log1p(long_tail(s + k + 1.0, _NEGLIGIBLE))
     step = np.minimum(0.35 * (s + k) ** -0.25, 0.85 * (s + k) ** -0.5)
     return start, step, _rounded_up((end - start) / step + 1.0)
-
-
-def _long_tail(shape: FloatArray) -> FloatArray:
-    """Return how far below its mode the log of a Gamma variable may lie: shape (u - 1 + e^-u) is reached."""
-    return _NEGLIGIBLE / shape + np.sqrt(2.0 * _NEGLIGIBLE / shape)

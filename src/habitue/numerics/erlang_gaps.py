@@ -27,6 +27,7 @@ from scipy.special import betainc, gammaln
 
 from habitue.numerics.arrays import FloatArray, floats, over_counts
 from habitue.numerics.beta_ratio import digamma_difference, log_beta, log_beta_ratio, trigamma_difference
+from habitue.numerics.many_rows import in_blocks
 
 __all__ = [
     "Customers",
@@ -44,7 +45,6 @@ __all__ = [
 Field: TypeAlias = float | FloatArray
 Fields: TypeAlias = tuple[int, Field, Field, Field, Field]  # k, r, alpha, a, b
 
-_ROWS_AT_ONCE = 16_384  # temporaries of this length stay in the processor's cache
 _TINY = 1e-300
 _LARGEST_LOG = 709.0  # e^709 is still a number
 _HARDLY_ANY = 1e-4  # below it 1 - A is a tail of its own, not a difference
@@ -97,24 +97,6 @@ def customers(params: Fields, *values: npt.ArrayLike) -> tuple[Customers, tuple[
     return Customers(first, *rest[:6]), tuple(rest[6:])
 
 
-def _in_blocks(
-    formula: Callable[..., FloatArray], *columns: Field, inner: tuple[int, ...] = (), first: bool = False
-) -> FloatArray:
-    """Evaluate a formula some rows at a time; numbers are handed on, arrays, all of one shape, are cut.
-
-    ``inner`` are further axes of the result; they come before the rows if ``first``, else after.
-    """
-    (shape,) = {column.shape for column in columns if isinstance(column, np.ndarray)}
-    flat = [column.reshape(-1) if isinstance(column, np.ndarray) else column for column in columns]
-    size = int(np.prod(shape))
-    answer = np.empty((*inner, size) if first else (size, *inner))
-    for start in range(0, size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        block = formula(*(column[rows] if isinstance(column, np.ndarray) else column for column in flat))
-        answer[(..., rows) if first else rows] = block
-    return answer.reshape((*inner, *shape) if first else (*shape, *inner))
-
-
 def log_likelihood(
     params: Fields,
     m: int,
@@ -145,7 +127,7 @@ def log_likelihood(
     c, (gaps,) = customers(params, frequency, recency, T, log_gaps)
     of_count = _over_counts(partial(_log_rising, k), c.r, c.x) - gammaln(k) * c.x + (k - 1.0) * gaps
     of_count = of_count + _over_counts(partial(_log_stayed, m), c.a, c.x, c.b)
-    return _in_blocks(partial(_log_likelihood, k, m), *c, of_count)
+    return in_blocks(partial(_log_likelihood, k, m), *c, of_count)
 
 
 def gradient(
@@ -170,7 +152,7 @@ def gradient(
     k = int(params[0])
     c, _ = customers(params, frequency, recency, T)
     by_count = _differences(digamma_difference, k, m, c)
-    return _in_blocks(partial(_gradient, k, m), *c, *by_count, inner=(4,))
+    return in_blocks(partial(_gradient, k, m), *c, *by_count)
 
 
 def hessian(
@@ -195,7 +177,7 @@ def hessian(
     k = int(params[0])
     c, _ = customers(params, frequency, recency, T)
     by_count = _differences(trigamma_difference, k, m, c)
-    return _in_blocks(partial(_hessian, k, m), *c, *by_count, inner=(4, 4))
+    return in_blocks(partial(_hessian, k, m), *c, *by_count)
 
 
 def p_alive(
@@ -218,7 +200,7 @@ def p_alive(
         One a customer.
     """
     c, _ = customers(params, frequency, recency, T)
-    return _in_blocks(partial(_p_alive, int(params[0]), m), *c)
+    return in_blocks(partial(_p_alive, int(params[0]), m), *c)
 
 
 def p_no_purchase(
@@ -248,7 +230,7 @@ def p_no_purchase(
         One a customer.
     """
     c, (ahead,) = customers(params, frequency, recency, T, t)
-    return _in_blocks(partial(_p_no_purchase, int(params[0]), m), *c, ahead)
+    return in_blocks(partial(_p_no_purchase, int(params[0]), m), *c, ahead)
 
 
 def stages(params: Fields, m: int, known: Customers) -> tuple[FloatArray, FloatArray]:
@@ -274,9 +256,9 @@ def stages(params: Fields, m: int, known: Customers) -> tuple[FloatArray, FloatA
 
     def both(*columns: Field) -> FloatArray:
         silence = _silence(k, m, Customers(*columns))  # type: ignore[arg-type]
-        return np.concatenate([_expit(-silence.log_odds)[None], silence.stages])
+        return np.concatenate([_expit(-silence.log_odds)[None], silence.stages]).T
 
-    answer = _in_blocks(both, *known, inner=(k + 1,), first=True)
+    answer = np.ascontiguousarray(np.moveaxis(in_blocks(both, *known), -1, 0))
     return answer[0], answer[1:]
 
 

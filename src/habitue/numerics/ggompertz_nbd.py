@@ -39,13 +39,13 @@ from habitue.numerics.ggompertz_nbd_presence import (
     still_there,
 )
 from habitue.numerics.gompertz_leaving import time_of
+from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.purchases import Purchases
 from habitue.numerics.silent_futures import (
     count_probability,
     purchases_until,
     survival_integral,
 )
-from habitue.numerics.silent_leaving import in_blocks
 
 __all__ = [
     "GGompertzNBDParams",
@@ -116,7 +116,7 @@ def expected_purchases(
         k, A, leaving = still_there(*history)
         return alive(*history) * k / A * survival_integral(leaving, np.zeros(t.shape), t)
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def expected_purchases_new(params: Params, t: npt.ArrayLike) -> FloatArray:
@@ -192,7 +192,7 @@ def purchase_pmf(
         gone = log_odds_of_gone(*history)
         return expit(gone) * (n == 0.0) + expit(-gone) * count_probability(leaving, k, A, t, n)
 
-    return in_blocks(answer, *params, frequency, recency, T, t, n)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t, n))
 
 
 def purchase_pmf_new(params: Params, t: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
@@ -267,7 +267,7 @@ def residual_transactions(
         life = survival_integral(leaving, rate, np.full(rate.shape, np.inf))
         return alive(*history) * k / A * life
 
-    return in_blocks(answer, *params, frequency, recency, T, discount_rate)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, discount_rate))
 
 
 def discounted_purchases(
@@ -313,7 +313,7 @@ def discounted_purchases(
         life = survival_integral(leaving, rate, t)
         return alive(*history) * k / A * life
 
-    return in_blocks(answer, *params, frequency, recency, T, t, discount_rate)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t, discount_rate))
 
 
 def simulate(

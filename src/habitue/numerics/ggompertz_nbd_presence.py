@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, floats
 from habitue.numerics.ggompertz_nbd_likelihood import GGompertzNBDParams
 from habitue.numerics.gompertz_leaving import aged, gompertz_leaving, log_fallen
+from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.silent_futures import Leaving, left_silently, silent_probability
-from habitue.numerics.silent_leaving import in_blocks
 
 __all__ = ["ageing", "alive", "log_odds_of_gone", "p_alive", "p_alive_at", "p_no_purchase", "still_there"]
 
@@ -50,7 +50,7 @@ def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     >>> p_alive(cdnow, [0, 2], [0.0, 30.43], 38.86).round(4).tolist()
     [0.2971, 0.8694]
     """
-    return in_blocks(alive, *params, frequency, recency, T)
+    return in_blocks(alive, *floats(*params, frequency, recency, T))
 
 
 def p_alive_at(
@@ -91,7 +91,7 @@ def p_alive_at(
         *history, t = given
         return alive(*history) * np.exp(-history[3] * log_fallen(*ageing(*history), t))
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def p_no_purchase(
@@ -135,7 +135,7 @@ def p_no_purchase(
         gone = log_odds_of_gone(*history)
         return expit(gone) + expit(-gone) * silent_probability(*still_there(*history), t)
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def still_there(

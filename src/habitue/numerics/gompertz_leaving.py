@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from habitue.numerics.arrays import FloatArray
-from habitue.numerics.panels import Rows
+from habitue.numerics.arrays import FloatArray, Rows
 from habitue.numerics.silent_futures import FALLS, Leaving
 
 __all__ = ["aged", "gompertz_leaving", "log_fallen", "time_of"]

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, Rows
+from habitue.numerics.many_rows import cut
 
 __all__ = ["ONE_BY_ONE", "counting_rule", "long_stretches", "short_stretches"]
 
@@ -27,8 +28,6 @@ ONE_BY_ONE = 1024
 _N_NODES = 24
 _WIDTH = 128
 _ROWS_AT_ONCE = 2048  # bounds the memory of (rows x terms) work arrays to some megabytes each
-
-Rows = npt.NDArray[np.intp]
 
 
 def counting_rule(n_terms: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -101,8 +100,7 @@ def short_stretches(
         going_on = np.flatnonzero(n_terms > start)
         if not going_on.size:
             return
-        for first in range(0, going_on.size, _ROWS_AT_ONCE):
-            rows = going_on[first : first + _ROWS_AT_ONCE]
+        for rows in cut(going_on, _ROWS_AT_ONCE):
             stop = min(start + _WIDTH, float(n_terms[rows].max()), until)
             periods = np.arange(float(start), stop)
             yield rows, periods, periods < n_terms[rows, None]
@@ -141,8 +139,7 @@ def long_stretches(
     """
     while (going_on := np.flatnonzero(n_terms > start)).size:
         stop = max(float(np.floor(start * growth)), start + 1.0)
-        for first in range(0, going_on.size, _ROWS_AT_ONCE):
-            rows = going_on[first : first + _ROWS_AT_ONCE]
+        for rows in cut(going_on, _ROWS_AT_ONCE):
             lengths, which = np.unique(np.minimum(n_terms[rows], stop) - start, return_inverse=True)
             points, weights = counting_rule(lengths)
             yield rows, start + points[which], weights[which]

@@ -1,21 +1,26 @@
 """Formulas over very many customers: in blocks that stay in the processor's cache, and no row done twice.
 
 A formula of twenty steps on a million rows writes and reads twenty arrays of a million; done on sixteen
-thousand rows at a time it works in the cache. And where an answer depends only on how often a customer bought
-and since when he is one, a million customers are some ten thousand pairs. This is about speed alone: no
-answer depends on which rows are evaluated together.
+thousand rows at a time it works in the cache. Rows that need quadrature rules of different lengths are done
+with those that need the same. And where an answer depends only on how often a customer bought and since when
+he is one, a million customers are some ten thousand pairs. This is about speed alone: no answer depends on
+which rows are evaluated together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, Rows
 
-__all__ = ["in_blocks", "over_pairs"]
+__all__ = ["CELLS_AT_ONCE", "by_nodes", "cut", "in_blocks", "over_pairs"]
+
+CELLS_AT_ONCE = 65_536
+"""How many cells of (rows x nodes) work arrays are filled at once: they stay in the processor's cache."""
 
 _ROWS_AT_ONCE = 16_384
 _ENOUGH_TO_SHARE = 100
@@ -24,7 +29,6 @@ _ENOUGH_TO_SHARE = 100
 def in_blocks(
     formula: Callable[..., FloatArray],
     *columns: float | FloatArray,
-    inner: tuple[int, ...] = (),
     elementwise: bool = False,
 ) -> FloatArray:
     """Evaluate a formula some rows at a time; numbers are handed on, arrays, all of one shape, are cut.
@@ -32,35 +36,41 @@ def in_blocks(
     Parameters
     ----------
     formula : callable
-        Of columns of equal length and of numbers, row by row.
+        Of columns of equal length, which it must not change, and of numbers; returns an array whose first
+        axis is the rows. It must work on no rows, too.
     *columns : float or ndarray
         What it is called with.
-    inner : tuple of int, default ()
-        Shape of the answer for one row.
     elementwise : bool, default False
-        Whether the formula takes arrays of any shape; draws against customers then need not be laid out in
-        one row.
+        Whether the formula takes arrays of any shape and returns a number for each entry; draws against
+        customers then need not be laid out in one row.
 
     Returns
     -------
     ndarray
-        Of the shape of the arrays, and the inner shape after it.
+        Of the shape of the arrays, followed by what the formula adds to it.
 
     Examples
     --------
     >>> in_blocks(lambda shift, x: shift + x, 1.0, np.array([[1.0], [2.0]])).tolist()
     [[2.0], [3.0]]
+    >>> in_blocks(lambda x: np.stack([x, x**2], axis=1), np.array([3.0, 4.0])).tolist()
+    [[3.0, 9.0], [4.0, 16.0]]
     """
     (shape,) = {column.shape for column in columns if isinstance(column, np.ndarray)}
-    if elementwise and len(shape) > 1 and 0 < int(np.prod(shape[1:])) <= _ROWS_AT_ONCE:
+    if elementwise and len(shape) > 1 and 0 < math.prod(shape[1:]) <= _ROWS_AT_ONCE:
         return _in_slabs(formula, columns, shape)
     flat = [_flat(column) if isinstance(column, np.ndarray) else column for column in columns]
-    size = int(np.prod(shape))
+
+    def of(rows: slice) -> FloatArray:
+        return formula(*(column if isinstance(column, (float, int)) else column[rows] for column in flat))
+
+    first = of(slice(_ROWS_AT_ONCE))
+    inner, size = first.shape[1:], math.prod(shape)
     answer = np.empty((size, *inner))
-    for start in range(0, size, _ROWS_AT_ONCE):
+    answer[:_ROWS_AT_ONCE] = first
+    for start in range(_ROWS_AT_ONCE, size, _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        some = (column if isinstance(column, (float, int)) else column[rows] for column in flat)
-        answer[rows] = formula(*some)
+        answer[rows] = of(rows)
     return answer.reshape((*shape, *inner))
 
 
@@ -68,12 +78,61 @@ def _in_slabs(
     formula: Callable[..., FloatArray], columns: tuple[float | FloatArray, ...], shape: tuple[int, ...]
 ) -> FloatArray:
     """Evaluate some entries of the first axis at a time; what was broadcast is not copied."""
-    answer, at_once = np.empty(shape), max(1, _ROWS_AT_ONCE // int(np.prod(shape[1:])))
+    answer, at_once = np.empty(shape), max(1, _ROWS_AT_ONCE // math.prod(shape[1:]))
     for start in range(0, shape[0], at_once):
         rows = slice(start, start + at_once)
         some = (column if isinstance(column, (float, int)) else column[rows] for column in columns)
         answer[rows] = formula(*some)
     return answer
+
+
+def cut(rows: Rows, at_once: int) -> Iterator[Rows]:
+    """Yield positions some at a time.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Positions.
+    at_once : int
+        How many to yield together, at most; > 0.
+
+    Yields
+    ------
+    ndarray of int
+        The next of them.
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in cut(np.array([3, 5, 8]), 2)]
+    [[3, 5], [8]]
+    """
+    for start in range(0, rows.size, at_once):
+        yield rows[start : start + at_once]
+
+
+def by_nodes(n_nodes: npt.NDArray[np.intp] | FloatArray) -> Iterator[tuple[int, Rows]]:
+    """Yield rows that need as many nodes as each other, so few that the work arrays stay in the cache.
+
+    Parameters
+    ----------
+    n_nodes : ndarray of shape (n_rows,)
+        Whole numbers; few of them differ. Rows that need none are left out.
+
+    Yields
+    ------
+    n : int
+        How many nodes.
+    rows : ndarray of int
+        Some of the rows that need them.
+
+    Examples
+    --------
+    >>> [(n, rows.tolist()) for n, rows in by_nodes(np.array([16, 32, 0, 16]))]
+    [(16, [0, 3]), (32, [1])]
+    """
+    for n in np.unique(n_nodes[n_nodes > 0]):
+        for rows in cut(np.flatnonzero(n_nodes == n), max(CELLS_AT_ONCE // int(n), 1)):
+            yield int(n), rows
 
 
 def over_pairs(

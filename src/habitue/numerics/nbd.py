@@ -17,13 +17,14 @@ with positive parameters.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln, polygamma, psi
 
-from habitue.numerics.arrays import FloatArray, floats, over_counts
+from habitue.numerics.arrays import FloatArray, floats, growth_over_counts
 from habitue.numerics.purchases import Purchases
 from habitue.numerics.silent_futures import purchases_until
 
@@ -99,7 +100,7 @@ def log_likelihood(
     """
     x, _, until = floats(frequency, recency, T)
     r, alpha = (np.asarray(field, dtype=np.float64) for field in params)
-    counting = over_counts(gammaln, params.r, x) - gammaln(r)
+    counting = growth_over_counts(gammaln, r, x)
     return counting - r * np.log1p(until / alpha) - x * np.log(alpha + until)
 
 
@@ -132,7 +133,7 @@ def gradient(
     """
     x, _, until = floats(frequency, recency, T)
     r, alpha = (np.asarray(field, dtype=np.float64) for field in params)
-    by_r = over_counts(psi, params.r, x) - psi(r) - np.log1p(until / alpha)
+    by_r = growth_over_counts(psi, r, x) - np.log1p(until / alpha)
     by_alpha = (r * until - x * alpha) / (alpha * (alpha + until))
     return np.stack(np.broadcast_arrays(by_r, by_alpha), axis=-1)
 
@@ -164,7 +165,7 @@ def hessian(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     """
     x, _, until = floats(frequency, recency, T)
     r, alpha = (np.asarray(field, dtype=np.float64) for field in params)
-    by_r_twice = over_counts(_trigamma, params.r, x) - _trigamma(r)
+    by_r_twice = growth_over_counts(partial(polygamma, 1), r, x)
     by_both = until / (alpha * (alpha + until))
     by_alpha_twice = (r + x) / (alpha + until) ** 2 - r / alpha**2
     entries = np.broadcast_arrays(by_r_twice, by_both, by_both, by_alpha_twice)
@@ -496,8 +497,3 @@ def _now(
     """Return shape and rate of the Gamma distribution of purchase rates now, and what lies ahead."""
     r, alpha, x, _, until, *more = floats(*params, frequency, recency, T, *ahead)
     return r + x, alpha + until, *more
-
-
-def _trigamma(values: FloatArray) -> FloatArray:
-    """Return the second derivative of gammaln."""
-    return polygamma(1, values)

@@ -15,13 +15,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, Rows
 
 __all__ = ["Panels", "on_panels", "resolve"]
 
-Rows = npt.NDArray[np.intp]
 Density = Callable[[Rows, FloatArray], FloatArray]
 
 _N_NODES = 24

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from habitue.numerics.arrays import FloatArray, floats
+from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.pareto_nbd_likelihood import (
     ParetoNBDParams,
     gradient,
@@ -44,7 +45,6 @@ from habitue.numerics.silent_futures import (
     purchases_until,
     survival_integral,
 )
-from habitue.numerics.silent_leaving import in_blocks
 
 __all__ = [
     "Params",
@@ -113,7 +113,7 @@ def expected_purchases(
         k, A, s, B = still_there(*history)
         return alive(*history) * k / A * _time_of_life(s, B, t)
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def expected_purchases_new(params: Params, t: npt.ArrayLike) -> FloatArray:
@@ -198,7 +198,7 @@ def purchase_pmf(
         gone = log_odds_of_gone(*history)
         return expit(gone) * (n == 0.0) + expit(-gone) * count_probability(_leaving(s, B), k, A, t, n)
 
-    return in_blocks(answer, *params, frequency, recency, T, t, n)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t, n))
 
 
 def purchase_pmf_new(params: Params, t: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
@@ -286,7 +286,7 @@ def residual_transactions(
         life = np.where(discounted, life, B / np.where(s > 1.0, s - 1.0, 1.0))
         return np.where(finite, alive(*history) * k / A * life, np.inf)
 
-    return in_blocks(answer, *params, frequency, recency, T, discount_rate)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, discount_rate))
 
 
 def discounted_purchases(
@@ -332,7 +332,7 @@ def discounted_purchases(
         life = np.where(rate > 0.0, survival_integral(_leaving(s, B), rate, t), _time_of_life(s, B, t))
         return alive(*history) * k / A * life
 
-    return in_blocks(answer, *params, frequency, recency, T, t, discount_rate)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t, discount_rate))
 
 
 def simulate(

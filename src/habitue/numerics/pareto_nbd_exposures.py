@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from habitue.numerics.arrays import FloatArray, over_counts
+from habitue.numerics.arrays import FloatArray, growth_over_counts
 from habitue.numerics.covariate_paths import IntArray, Paths, exposure, factor, pieces_at
 
 __all__ = [
@@ -232,6 +232,6 @@ def log_alive(
     x = histories.frequency
     B = along.B[seen.piece] + along.b[seen.piece] * seen.since  # not seen.a - alpha: that loses digits
     D = along.D[seen.piece] + along.d[seen.piece] * seen.since
-    purchasing = over_counts(gammaln, r, x) - gammaln(r) - x * np.log(alpha)
+    purchasing = growth_over_counts(gammaln, r, x) - x * np.log(alpha)
     at_purchases = histories.at_purchases @ np.asarray(params.rate_effects, dtype=np.float64)
     return purchasing + at_purchases - (r + x) * np.log1p(B / alpha) - s * np.log1p(D / beta)

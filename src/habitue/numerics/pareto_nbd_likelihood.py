@@ -7,15 +7,16 @@ looks backward is here. Everything is one integral over the unseen moment of lea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln, polygamma, psi
 
-from habitue.numerics.arrays import FloatArray, over_counts
-from habitue.numerics.silent_leaving import in_blocks, silent_integral, silent_moments, silent_probability
+from habitue.numerics.arrays import FloatArray, floats, growth_over_counts
+from habitue.numerics.many_rows import in_blocks
+from habitue.numerics.silent_leaving import silent_integral, silent_moments, silent_probability
 
 __all__ = [
     "Explained",
@@ -104,7 +105,9 @@ def log_likelihood(
     >>> round(float(log_likelihood(cdnow, 2, 30.43, 38.86)), 6)
     -9.554283
     """
-    return _counting(gammaln, params, frequency) + in_blocks(_log_times, *params, frequency, recency, T)
+    x = np.asarray(frequency, dtype=np.float64)
+    times = in_blocks(_log_times, *floats(*params, x, recency, T))
+    return growth_over_counts(gammaln, params.r, x) + times
 
 
 def gradient(
@@ -199,25 +202,13 @@ def value_gradient_hessian(
     >>> found.value.shape, found.gradient.shape, found.hessian.shape
     ((2,), (2, 4), (2, 4, 4))
     """
-    everything = in_blocks(_derivatives, *params, frequency, recency, T)
-    value = everything[..., 0] + _counting(gammaln, params, frequency)
-    by_one, by_two = everything[..., 1:5], everything[..., 5:].reshape(*value.shape, 4, 4)
-    by_one[..., 0] += _counting(psi, params, frequency)
-    by_two[..., 0, 0] += _counting(_trigamma, params, frequency)
-    return Explained(value, by_one, by_two)
-
-
-def _counting(
-    function: Callable[[FloatArray], FloatArray], params: ParetoNBDParams, frequency: npt.ArrayLike
-) -> FloatArray:
-    """Return function(r + x) - function(r): what of gammaln, psi or trigamma depends on the count alone."""
     x = np.asarray(frequency, dtype=np.float64)
-    return over_counts(function, params.r, x) - function(np.asarray(params.r, dtype=np.float64))
-
-
-def _trigamma(values: FloatArray) -> FloatArray:
-    """Return the second derivative of gammaln."""
-    return polygamma(1, values)
+    everything = in_blocks(_derivatives, *floats(*params, x, recency, T))
+    value = everything[..., 0] + growth_over_counts(gammaln, params.r, x)
+    by_one, by_two = everything[..., 1:5], everything[..., 5:].reshape(*value.shape, 4, 4)
+    by_one[..., 0] += growth_over_counts(psi, params.r, x)
+    by_two[..., 0, 0] += growth_over_counts(partial(polygamma, 1), params.r, x)
+    return Explained(value, by_one, by_two)
 
 
 def _log_times(

@@ -35,6 +35,7 @@ from habitue.numerics.pareto_nbd_exposures import (
 )
 from habitue.numerics.pareto_nbd_paths_slopes import gradient, hessian, value_gradient_hessian
 from habitue.numerics.pareto_nbd_silence import log_odds_of_gone
+from habitue.numerics.quadrature import legendre_rule
 
 __all__ = [
     "Histories",
@@ -57,7 +58,7 @@ Params = ParetoNBDPathsParams  # within the module the family's name need not be
 
 _NEGLIGIBLE = 45.0  # e^-45 = 3e-20
 _FALL = 4.0
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)  # on (-1, 1)
+_NODES, _WEIGHTS = legendre_rule(16)
 
 
 def log_likelihood(params: Params, histories: Histories, paths: Paths) -> FloatArray:
@@ -371,7 +372,7 @@ def _by_panels(s: float, leaving: FloatArray, length: FloatArray, discount_rate:
     counts = np.maximum(np.ceil(need), 1.0)
     part, step = ragged(counts.astype(np.intp))
     width = (end / counts)[part]
-    w = width[:, None] * (step[:, None] + (_NODES + 1.0) / 2.0)
+    w = width[:, None] * (step[:, None] + _NODES)
     fade = discount_rate * (length / growth)[part, None] * np.expm1(w) + (s - 1.0) * w
-    sums = (np.exp(-fade) @ _WEIGHTS) / 2.0 * width * (length / growth)[part]
+    sums = (np.exp(-fade) @ _WEIGHTS) * width * (length / growth)[part]
     return np.bincount(part, sums, minlength=length.size).astype(np.float64)

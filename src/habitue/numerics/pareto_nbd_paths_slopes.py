@@ -8,12 +8,13 @@ Hessian E[l''] + E[l' l''] - E[l'] E[l'']. They are taken at the very nodes of
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import polygamma, psi
 
-from habitue.numerics.arrays import FloatArray, over_counts
+from habitue.numerics.arrays import FloatArray, growth_over_counts
 from habitue.numerics.covariate_paths import IntArray, Paths, Pieces, blocks, exposure, pieces_between
 from habitue.numerics.pareto_nbd_exposures import (
     Exposures,
@@ -263,20 +264,15 @@ def _with_constants(
     r, alpha, s, beta = params[:4]
     x = histories.frequency
     curvature = second - first[:, :, None] * first[:, None, :]
-    curvature[:, 0, 0] += over_counts(_trigamma, r, x) - _trigamma(np.asarray(r))
+    curvature[:, 0, 0] += growth_over_counts(partial(polygamma, 1), r, x)
     curvature[:, 1, 1] -= r / alpha**2
     curvature[:, 3, 3] -= s / beta**2
     for shape, rate, scale in ((0, 1, alpha), (2, 3, beta)):
         curvature[:, shape, rate] += 1.0 / scale
         curvature[:, rate, shape] += 1.0 / scale
     slope = first
-    slope[:, 0] += over_counts(psi, r, x) - psi(r)
+    slope[:, 0] += growth_over_counts(psi, r, x)
     slope[:, 1] += r / alpha
     slope[:, 3] += s / beta
     slope[:, 4 : 4 + histories.at_purchases.shape[1]] += histories.at_purchases
     return slope, curvature
-
-
-def _trigamma(values: FloatArray) -> FloatArray:
-    """Return the second derivative of log Gamma."""
-    return np.asarray(polygamma(1, values), dtype=np.float64)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from habitue.numerics.arrays import FloatArray
+from habitue.numerics.arrays import FloatArray, floats
+from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.pareto_nbd_likelihood import ParetoNBDParams
-from habitue.numerics.silent_leaving import in_blocks, silent_integral, silent_probability
+from habitue.numerics.silent_leaving import silent_integral, silent_probability
 
 __all__ = ["alive", "log_odds_of_gone", "p_alive", "p_alive_at", "p_no_purchase", "still_there"]
 
@@ -48,7 +49,7 @@ def p_alive(params: Params, frequency: npt.ArrayLike, recency: npt.ArrayLike, T:
     >>> p_alive(cdnow, [0, 2], [0.0, 30.43], 38.86).round(4).tolist()
     [0.2953, 0.8692]
     """
-    return in_blocks(alive, *params, frequency, recency, T)
+    return in_blocks(alive, *floats(*params, frequency, recency, T))
 
 
 def p_alive_at(
@@ -90,7 +91,7 @@ def p_alive_at(
         _, _, s, B = still_there(*history)
         return alive(*history) * np.exp(-s * np.log1p(t / B))
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def p_no_purchase(
@@ -134,7 +135,7 @@ def p_no_purchase(
         gone = log_odds_of_gone(*history)
         return expit(gone) + expit(-gone) * silent_probability(*still_there(*history), t)
 
-    return in_blocks(answer, *params, frequency, recency, T, t)
+    return in_blocks(answer, *floats(*params, frequency, recency, T, t))
 
 
 def still_there(

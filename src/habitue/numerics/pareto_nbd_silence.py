@@ -22,6 +22,7 @@ import numpy.typing as npt
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.covariate_paths import IntArray, Paths, Pieces, ragged
 from habitue.numerics.pareto_nbd_exposures import Exposures, Moments, ParetoNBDPathsParams, moments
+from habitue.numerics.quadrature import legendre_rule
 
 __all__ = ["Panels", "log_odds_of_gone", "panels"]
 
@@ -31,13 +32,7 @@ _NARROW = 1.0
 _TINY = np.finfo(np.float64).tiny
 
 
-def _rule(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Return Gauss-Legendre nodes and weights on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return (nodes + 1.0) / 2.0, weights / 2.0
-
-
-_FEW, _MANY = _rule(8), _rule(16)
+_FEW, _MANY = legendre_rule(8), legendre_rule(16)
 
 
 class Panels(NamedTuple):

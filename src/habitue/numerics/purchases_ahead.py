@@ -11,18 +11,15 @@ It deliberately does not know how shape, a and b follow from a history: that is
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.beta_ratio import log_beta, log_beta_ratio
-from habitue.numerics.quadrature import beta_rule
+from habitue.numerics.many_rows import CELLS_AT_ONCE, by_nodes, cut
+from habitue.numerics.quadrature import beta_rule, legendre_rule, log_odds_window
 
 __all__ = ["discounted", "purchases", "residual"]
-
-_CELLS_AT_ONCE = 65_536  # of (rows x nodes) work arrays: they stay in the processor's cache
 
 # Beyond these, Gauss-Jacobi nodes no longer give ten digits: see _is_smooth.
 _AHEAD_AT_MOST = 10.0
@@ -126,14 +123,13 @@ def discounted(
     end = np.log1p(scale * np.minimum(z, 45.0 / np.maximum(d, 1e-300)))
     half = 0.5 * np.maximum(end, 1e-6)
     n_nodes = _rounded_up(0.5 * _NEGLIGIBLE / np.log((_STRIP + np.hypot(_STRIP, half)) / half))
-    for n in np.unique(n_nodes[d > 0.0]):
-        points, weights = _legendre(int(n))
-        for rows in _blocks(np.flatnonzero((n_nodes == n) & (d > 0.0)), int(n)):
-            q = end[rows, None] * points
-            w = np.expm1(q) / scale[rows, None]
-            bought = _purchases_on_grid(s[rows], _at(a, rows), b_[rows], w)
-            density = d[rows, None] * (w + 1.0 / scale[rows, None]) * np.exp(-d[rows, None] * w)
-            answer[rows] += end[rows] * ((weights * density) * bought).sum(axis=1)
+    for n, rows in by_nodes(np.where(d > 0.0, n_nodes, 0)):
+        points, weights = legendre_rule(n)
+        q = end[rows, None] * points
+        w = np.expm1(q) / scale[rows, None]
+        bought = _purchases_on_grid(s[rows], _at(a, rows), b_[rows], w)
+        density = d[rows, None] * (w + 1.0 / scale[rows, None]) * np.exp(-d[rows, None] * w)
+        answer[rows] += end[rows] * ((weights * density) * bought).sum(axis=1)
     return answer
 
 
@@ -171,7 +167,7 @@ def residual(shape: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, rate: npt
     s, b_, d = _columns(shape, b, rate)
     first = np.broadcast_to(np.asarray(a, dtype=np.float64), s.shape)
     answer = np.empty(d.shape)
-    for rows in _blocks(np.lexsort((d, s, b_, first)), _NODES_IN_STEPS_OF):
+    for rows in cut(np.lexsort((d, s, b_, first)), CELLS_AT_ONCE // _NODES_IN_STEPS_OF):
         changed = (np.diff(s[rows]) != 0.0) | (np.diff(b_[rows]) != 0.0) | (np.diff(first[rows]) != 0.0)
         which = np.concatenate([[0], np.cumsum(changed)])
         distinct = rows[np.concatenate([[True], changed])]
@@ -201,12 +197,6 @@ def _at(a: npt.ArrayLike, rows: npt.NDArray[np.intp]) -> npt.ArrayLike:
     return np.asarray(a, dtype=np.float64)[rows] if np.ndim(a) > 0 else a
 
 
-def _blocks(rows: npt.NDArray[np.intp], n_nodes: int) -> list[npt.NDArray[np.intp]]:
-    """Cut positions into blocks that, times the nodes, fit the work memory."""
-    size = max(_CELLS_AT_ONCE // n_nodes, 1)
-    return [rows[start : start + size] for start in range(0, rows.size, size)]
-
-
 def _rounded_up(n_nodes: FloatArray) -> npt.NDArray[np.intp]:
     """Return the next multiple of sixteen, so that rows of nearly as many nodes are done together."""
     return (_NODES_IN_STEPS_OF * np.ceil(n_nodes / _NODES_IN_STEPS_OF)).astype(np.intp)
@@ -217,13 +207,6 @@ def _purchases_on_grid(s: FloatArray, a: npt.ArrayLike, b: FloatArray, w: FloatA
     n = w.shape[1]
     first = np.repeat(np.asarray(a, dtype=np.float64), n) if np.ndim(a) > 0 else a
     return purchases(np.repeat(s, n), first, np.repeat(b, n), w.ravel()).reshape(w.shape)
-
-
-@lru_cache(maxsize=64)
-def _legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Return nodes and weights of the Gauss-Legendre rule on (0, 1)."""
-    points, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return 0.5 * (points + 1.0), 0.5 * weights
 
 
 def _is_smooth(s: FloatArray, a: float, b: FloatArray, z: FloatArray) -> npt.NDArray[np.bool_]:
@@ -243,7 +226,7 @@ def _by_gauss(s: FloatArray, a: float, b: FloatArray, z: FloatArray) -> FloatArr
     weights = rule.weights / nodes
     which = np.searchsorted(distinct, b)
     answer = np.empty(z.shape)
-    for rows in _blocks(np.arange(z.size), nodes.shape[1]):
+    for rows in cut(np.arange(z.size), CELLS_AT_ONCE // nodes.shape[1]):
         silent = -s[rows, None] * np.log1p(nodes[which[rows]] * z[rows, None])
         answer[rows] = -(weights[which[rows]] * np.expm1(silent)).sum(axis=1)
     return answer
@@ -263,37 +246,14 @@ def _by_trapezoids(s: FloatArray, a: FloatArray, b: FloatArray, z: FloatArray) -
     at_zero, at_one = s * z, -np.expm1(-s * np.log1p(z))
     answer = at_zero * np.exp(log_beta_ratio(a, b, k)) + at_one * (a / (a + b))
     norm = log_beta(a, b)
-    start, step, n_nodes = _log_odds_window(a + 1.0, b + 1.0, k)
-    for n in np.unique(n_nodes):
-        steps = np.arange(float(n))
-        for rows in _blocks(np.flatnonzero(n_nodes == n), int(n)):
-            v = start[rows, None] + step[rows, None] * steps
-            odds = np.exp(v)
-            log_stay = -np.log1p(odds)
-            p = odds / (1.0 + odds)
-            density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_stay - norm[rows, None])
-            f = -np.expm1(-s[rows, None] * np.log1p(p * z[rows, None])) / p
-            rest = f - at_zero[rows, None] * np.exp(k[rows, None] * log_stay) - at_one[rows, None] * p
-            answer[rows] += step[rows] * (density * rest).sum(axis=1)
+    start, step, n_nodes = log_odds_window(a + 1.0, b + 1.0, k, _NEGLIGIBLE)
+    for n, rows in by_nodes(_rounded_up(n_nodes)):
+        v = start[rows, None] + step[rows, None] * np.arange(float(n))
+        odds = np.exp(v)
+        log_stay = -np.log1p(odds)
+        p = odds / (1.0 + odds)
+        density = np.exp(a[rows, None] * v + (a + b)[rows, None] * log_stay - norm[rows, None])
+        f = -np.expm1(-s[rows, None] * np.log1p(p * z[rows, None])) / p
+        rest = f - at_zero[rows, None] * np.exp(k[rows, None] * log_stay) - at_one[rows, None] * p
+        answer[rows] += step[rows] * (density * rest).sum(axis=1)
     return answer
-
-
-def _log_odds_window(
-    a: FloatArray, b: FloatArray, k: FloatArray
-) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
-    """Return where the log-odds begin, how far apart they are and how many there are, row by row.
-
-    The integrand lies between the modes of Beta(a, b + k) and Beta(a, b). In log-odds a Beta density falls
-    from its mode like that of the log of a Gamma variable: exponentially on its own side, and on the other
-    like the exponential of an exponential.
-    """
-    start = np.log(a / (b + k)) - _long_tail(a) - np.log1p(_long_tail(b + k))
-    end = np.log(a / b) + _long_tail(b) + np.log1p(_long_tail(a))
-    narrow = a / (1.0 + a / (b + k))
-    step = np.minimum(0.35 * narrow**-0.25, 0.85 * narrow**-0.5)
-    return start, step, _rounded_up((end - start) / step + 1.0)
-
-
-def _long_tail(shape: FloatArray) -> FloatArray:
-    """Return how far below its mode the log of a Gamma variable may lie: shape (u - 1 + e^-u) is reached."""
-    return _NEGLIGIBLE / shape + np.sqrt(2.0 * _NEGLIGIBLE / shape)

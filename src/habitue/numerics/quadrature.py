@@ -1,21 +1,23 @@
-"""Integrals over a Beta distribution, exact to the last digits and batched over its parameters.
+"""Where integrands are looked at: over Beta distributions, batched over their parameters, and over (0, 1).
 
-The families with a Beta-distributed dropout probability all need means of smooth functions of that
-probability. The rules here give them for many Beta distributions at once. This is not a general
-integrator: it has no error estimate and never adapts, so whoever calls it must know that the integrand is
-smooth (or say where it is not, as :mod:`habitue.numerics.bgnbd` does).
+The families with a Beta-distributed dropout probability all need means of functions of that probability. The
+rules here give them for many Beta distributions at once: Gauss-Jacobi where the function is smooth, the
+trapezoidal rule over log-odds where it is not. Other integrals are taken on Gauss-Legendre nodes. This is not
+a general integrator: it has no error estimate and never adapts, so whoever calls it must know that the
+integrand is smooth (or say where it is not, as :mod:`habitue.numerics.purchases_ahead` does).
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Rule", "beta_rule"]
+from habitue.numerics.arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["Rule", "beta_rule", "legendre_rule", "log_odds_window", "long_tail"]
 
 
 class Rule(NamedTuple):
@@ -82,6 +84,104 @@ def beta_rule(a: npt.ArrayLike, b: npt.ArrayLike, n_nodes: int = 32) -> Rule:
     nodes = np.asarray(np.linalg.eigvalsh(matrices), dtype=np.float64)
     weights = 1.0 / _sums_of_squares(nodes, diagonal, off_diagonal)
     return Rule(np.clip(nodes, 0.0, 1.0), weights / weights.sum(axis=1, keepdims=True))
+
+
+@lru_cache(maxsize=64)
+def legendre_rule(n_nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of the Gauss-Legendre rule on (0, 1).
+
+    Parameters
+    ----------
+    n_nodes : int
+        Points of the rule.
+
+    Returns
+    -------
+    nodes, weights : ndarray of shape (n_nodes,)
+        ``weights @ f(nodes)`` is the integral of f over (0, 1), exactly so for polynomials up to degree
+        ``2 * n_nodes - 1``. Read-only: whoever asks again is handed the same arrays.
+
+    Examples
+    --------
+    >>> nodes, weights = legendre_rule(2)
+    >>> round(float(weights @ nodes**3), 12)
+    0.25
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
+    nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+    nodes.flags.writeable = weights.flags.writeable = False
+    return nodes, weights
+
+
+def log_odds_window(
+    a: FloatArray, b: FloatArray, k: FloatArray, negligible: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return points for the trapezoidal rule over the log-odds of p, row by row.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n,)
+        Parameters of Beta distributions of p, >= 1.
+    k : ndarray of shape (n,)
+        The integrand falls, at most, like the density times (1 - p)^k.
+    negligible : float
+        Minus the log of what may be left out of an integral, relative to it.
+
+    Returns
+    -------
+    start : ndarray of shape (n,)
+        Where the log-odds begin.
+    step : ndarray of shape (n,)
+        How far apart they are.
+    n_nodes : ndarray of shape (n,)
+        How many there are, at least; not whole.
+
+    Notes
+    -----
+    The integrand lies between the modes of Beta(a, b + k) and Beta(a, b). In log-odds a Beta density falls
+    from its mode like that of the log of a Gamma variable: exponentially on its own side, and on the other
+    like the exponential of an exponential.
+
+    Examples
+    --------
+    The mean of Beta(1.2, 3.6), whose density in log-odds is p^1.2 (1 - p)^3.6 / B(1.2, 3.6):
+
+    >>> a, b = np.array([1.2]), np.array([3.6])
+    >>> start, step, n_nodes = log_odds_window(a, b, np.zeros(1), 28.0)
+    >>> p = 1.0 / (1.0 + np.exp(-(start + step * np.arange(n_nodes.item()))))
+    >>> density = p**a * (1.0 - p) ** b
+    >>> round(float((p * density).sum() / density.sum()), 12)
+    0.25
+    """
+    start = np.log(a / (b + k)) - long_tail(a, negligible) - np.log1p(long_tail(b + k, negligible))
+    end = np.log(a / b) + long_tail(b, negligible) + np.log1p(long_tail(a, negligible))
+    narrow = a / (1.0 + a / (b + k))
+    step = np.minimum(0.35 * narrow**-0.25, 0.85 * narrow**-0.5)
+    return start, step, (end - start) / step + 1.0
+
+
+def long_tail(shape: FloatArray, negligible: float) -> FloatArray:
+    """Return how far below its mode the log of a Gamma variable may lie.
+
+    Parameters
+    ----------
+    shape : ndarray
+        Shape of the Gamma distribution.
+    negligible : float
+        Minus the log of the density, relative to the mode, from which on nothing counts.
+
+    Returns
+    -------
+    ndarray
+        Distances u at which shape (u - 1 + e^-u), the fall of the log of the density, exceeds that.
+
+    Examples
+    --------
+    >>> u = long_tail(np.array([0.5]), 28.0)
+    >>> bool((0.5 * (u - 1.0 + np.exp(-u)) >= 28.0).all())
+    True
+    """
+    return negligible / shape + np.sqrt(2.0 * negligible / shape)
 
 
 def _sums_of_squares(nodes: FloatArray, diagonal: FloatArray, off_diagonal: FloatArray) -> FloatArray:

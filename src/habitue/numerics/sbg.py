@@ -25,6 +25,7 @@ from habitue.numerics.beta_ratio import (
     trigamma_mixed_difference,
 )
 from habitue.numerics.long_sums import long_stretches, short_stretches
+from habitue.numerics.many_rows import cut
 
 __all__ = [
     "Params",
@@ -468,8 +469,7 @@ def _lifetime_for_ever(a: FloatArray, b: FloatArray, rate: FloatArray, _: FloatA
     answer[free] = np.where(a[free] > 1.0, 1.0 + expected_residual_lifetime(Params(a[free], b[free]), 0.0), 0)
     answer[free & (a <= 1.0)] = np.inf
     discounted = np.flatnonzero(~free)
-    for first in range(0, discounted.size, _ROWS_AT_ONCE):
-        rows = discounted[first : first + _ROWS_AT_ONCE]
+    for rows in cut(discounted, _ROWS_AT_ONCE):
         answer[rows] = _mean_discounted_lifetime(a[rows], b[rows], rate[rows])
     return answer[which.ravel()]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from habitue.numerics.arrays import FloatArray
-from habitue.numerics.panels import Panels, Rows, resolve
+from habitue.numerics.arrays import FloatArray, Rows
+from habitue.numerics.panels import Panels, resolve
 from habitue.numerics.purchases import Purchases
 
 __all__ = [

@@ -14,18 +14,17 @@ The families of known hazard of leaving use this: :mod:`habitue.numerics.pareto_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from habitue.numerics.arrays import FloatArray, floats
+from habitue.numerics.arrays import FloatArray, Rows
+from habitue.numerics.many_rows import cut
+from habitue.numerics.quadrature import legendre_rule
 
-__all__ = ["in_blocks", "silent_integral", "silent_moments", "silent_probability"]
+__all__ = ["silent_integral", "silent_moments", "silent_probability"]
 
-_ROWS_AT_ONCE = 16_384  # bounds the memory of a call to some tens of megabytes
 _ELEMENTS_AT_ONCE = 32_768  # rows x nodes: half a dozen such arrays stay in the L2 cache
 
 _NEGLIGIBLE = 34.0  # e^-34 = 2e-15: the integral is cut where the integrand has fallen by that much
@@ -41,46 +40,13 @@ _FALLS = (3.0, 22.0)
 class _Block(NamedTuple):
     """Rows that share a rule, with the integrand on its nodes; arrays of shape (n_nodes, n_rows)."""
 
-    rows: npt.NDArray[np.intp]
+    rows: Rows
     a_is_near: bool  # A <= B
     near: FloatArray  # log(1 + w / min(A, B))
     far: FloatArray  # log(1 + w / max(A, B))
     integrand: FloatArray
     weights: FloatArray  # of the nodes
     lengths: FloatArray  # of the rows: what the weighted sum of the integrand is to be multiplied by
-
-
-def in_blocks(function: Callable[..., FloatArray], *values: npt.ArrayLike) -> FloatArray:
-    """Return function(*values), taken over some thousand customers at a time.
-
-    Parameters
-    ----------
-    function : callable
-        Of one-dimensional arrays of equal length; returns an array whose first axis is theirs.
-    *values : array_like
-        Numbers, broadcast against each other.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of the values, followed by what ``function`` adds to it.
-
-    Examples
-    --------
-    >>> in_blocks(np.hypot, [[3.0], [5.0]], [4.0, 12.0]).tolist()
-    [[5.0, 12.36931687685298], [6.4031242374328485, 13.0]]
-    """
-    arrays = floats(*values)
-    shape, size = arrays[0].shape, arrays[0].size
-    first = function(*(array.flat[:_ROWS_AT_ONCE] for array in arrays))
-    if size <= _ROWS_AT_ONCE:
-        return first.reshape(shape + first.shape[1:])
-    answer = np.empty((size, *first.shape[1:]))
-    answer[:_ROWS_AT_ONCE] = first
-    for start in range(_ROWS_AT_ONCE, size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        answer[rows] = function(*(array.flat[rows] for array in arrays))
-    return answer.reshape(shape + first.shape[1:])
 
 
 def silent_integral(m: FloatArray, A: FloatArray, n: FloatArray, B: FloatArray, t: FloatArray) -> FloatArray:
@@ -207,10 +173,8 @@ def _blocks(m: FloatArray, A: FloatArray, n: FloatArray, B: FloatArray, t: Float
     group = 2 * rule + a_is_near
     for code in np.unique(group):
         members = np.flatnonzero(group == code)
-        nodes, weights = _legendre(_NODES[code // 2])
-        size = _ELEMENTS_AT_ONCE // nodes.size
-        for start in range(0, members.size, size):
-            rows = members[start : start + size]
+        nodes, weights = legendre_rule(_NODES[code // 2])
+        for rows in cut(members, _ELEMENTS_AT_ONCE // nodes.size):
             near = nodes[:, None] * length[rows]
             far = np.expm1(near)
             far *= ratio[rows]
@@ -232,10 +196,3 @@ def _cut(own: FloatArray, other: FloatArray, ratio: FloatArray, length: FloatArr
             break
         length = np.where(beyond, length - (fallen - _NEGLIGIBLE) / np.where(beyond, slope, 1.0), length)
     return length
-
-
-@cache
-def _legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Return nodes and weights of the Gauss-Legendre rule on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return 0.5 * (nodes + 1.0), 0.5 * weights
