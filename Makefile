@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
+SPARK_READY := $(VENV)/.ready-spark
 # Threads of the linear algebra library gain nothing on small matrices and cost much on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow check format notebooks docs bench bench-pymc wheel wheel-test lock clean
+.PHONY: help demo test test-fast test-slow test-spark check format notebooks docs bench bench-pymc wheel wheel-test lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -20,14 +21,17 @@ help: ## list what can be made
 demo: $(RUN_READY) ## run the whole journey on CDNOW: demo/report.html, demo/scores.parquet, mlruns/
 	@$(BIN)/habitue demo
 
-test: $(DEV_READY) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=15
+test: $(DEV_READY) ## run every test but those on Spark
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not spark" --cov --cov-report=term:skip-covered --durations=15
 
 test-fast: $(DEV_READY) ## run the tests that take no more than a few seconds each
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not spark"
 
 test-slow: $(DEV_READY) ## run the long tests only
-	@$(BIN)/python -m pytest -m "slow or browser"
+	@$(BIN)/python -m pytest -m "(slow or browser) and not spark"
+
+test-spark: $(SPARK_READY) ## run the tests on Spark (Java 17 and 2 GB of memory)
+	@$(BIN)/python -m pytest -m spark tests/spark
 
 check: $(DEV_READY) ## format, lint, types, import contracts, docstrings
 	@$(BIN)/ruff format --check .
@@ -66,12 +70,14 @@ wheel: $(DEV_READY) ## build dist/habitue-*.whl
 wheel-test: wheel ## test the built wheel in a fresh environment, with src/ out of the way
 	@tools/test-wheel "$(PYTHON)" $(TESTS)
 
-lock: $(DEV_READY) ## resolve requirements.lock and requirements-dev.lock anew
+lock: $(DEV_READY) ## resolve the lock files anew
 	@$(BIN)/uv pip compile pyproject.toml --extra postgres --group build --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet --upgrade -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra postgres --group build --group dev -c requirements.lock --universal \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet --upgrade \
 	  -o requirements-dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra spark -c requirements-dev.lock --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet --upgrade -o requirements-spark.lock
 
 clean: ## remove environments and everything that was made
 	@rm -rf $(VENV) build dist site demo .cache .coverage .hypothesis .pytest_cache .ruff_cache
@@ -91,4 +97,9 @@ $(RUN_READY): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV_READY): requirements-dev.lock $(RUN_READY)
 	@echo "Installing the tools for tests and checks (once)"
 	@$(PIP) install --no-build-isolation --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(SPARK_READY): requirements-spark.lock $(DEV_READY)
+	@echo "Installing PySpark (once; 450 MB)"
+	@$(PIP) install --no-build-isolation --require-hashes --requirement requirements-spark.lock
 	@touch $@

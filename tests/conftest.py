@@ -7,10 +7,13 @@ import fcntl
 import io
 import json
 import os
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,11 +22,12 @@ from hypothesis import settings
 
 from habitue.cli import main
 
-# The same examples on every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=wander looks further.
+# The same examples on every run, to judge a change by itself; HYPOTHESIS_PROFILE=wander looks further.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("wander", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 
@@ -160,3 +164,56 @@ def new_shop(tmp_path: Path, mlflow_home: Path) -> Callable[[pd.DataFrame], Path
         return tmp_path / "shop"
 
     return make
+
+
+class Postgres(NamedTuple):
+    """A running server."""
+
+    socket: Path
+    password: str
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://habitue:{self.password}@/postgres?host={self.socket}&port=54329"
+
+
+def _as_postgres(*command: str | Path) -> None:
+    runner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*runner, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Start a PostgreSQL server on a socket of its own; stop it at the end."""
+    pytest.importorskip("adbc_driver_postgresql", reason="the extra habitue[postgres] is not installed")
+    if not (POSTGRES / "initdb").is_file():
+        pytest.skip("the binaries of a PostgreSQL 15 server are not here")
+    # A socket's path must be short, and another user must reach it.
+    folder = Path("/tmp") / f"habitue-pg-{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    secret = folder / "secret"
+    secret.write_text("s3cr3t%word\n")
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        shutil.chown(secret, "postgres")
+    data = folder / "data"
+    options = f"-k {folder} -c listen_addresses='' -p 54329 -c fsync=off"
+    try:
+        _as_postgres(
+            POSTGRES / "initdb",
+            "-D",
+            data,
+            "-U",
+            "habitue",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={secret}",
+            "-N",
+        )
+        _as_postgres(POSTGRES / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
+        try:
+            yield Postgres(folder, "s3cr3t%25word")
+        finally:
+            _as_postgres(POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

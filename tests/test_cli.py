@@ -311,7 +311,7 @@ def test_password_is_asked_of_the_environment_not_written_down(tmp_path: Path, c
 
 
 def test_wrong_use_is_known_by_its_class() -> None:
-    from habitue.cli import _WRONG_USE  # pyright: ignore[reportPrivateUsage]
+    from habitue.cli.run import _WRONG_USE  # pyright: ignore[reportPrivateUsage]
 
     assert _WRONG_USE.__name__ == "UsageError"
     assert issubclass(typer.BadParameter, _WRONG_USE)

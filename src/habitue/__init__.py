@@ -61,9 +61,11 @@ if TYPE_CHECKING:
     )
     from habitue.numerics import Discount
     from habitue.records import CustomerLog, datasets, read_log
+    from habitue.records.business import BusinessParams, simulate_business
     from habitue.records.simulators import simulate_log
+    from habitue.records.spark import read_spark_log
     from habitue.report import plots
-    from habitue.snapshots import Snapshot, Window, take_snapshot
+    from habitue.snapshots import Population, Snapshot, Window, learn_population, take_snapshot
 
 _HOMES = {
     "BDW": "habitue.models",
@@ -75,6 +77,7 @@ _HOMES = {
     "Backtest": "habitue.evaluation",
     "BoostedChurnClassifier": "habitue.models",
     "BoostedValueRegressor": "habitue.models",
+    "BusinessParams": "habitue.records.business",
     "Comparison": "habitue.evaluation.comparison",
     "CovariatePaths": "habitue.models",
     "CustomerLog": "habitue.records",
@@ -86,6 +89,7 @@ _HOMES = {
     "NBD": "habitue.models",
     "ParetoNBD": "habitue.models",
     "ParetoNBDPaths": "habitue.models",
+    "Population": "habitue.snapshots",
     "SBG": "habitue.models",
     "Snapshot": "habitue.snapshots",
     "Window": "habitue.snapshots",
@@ -95,8 +99,11 @@ _HOMES = {
     "datasets": "habitue.records",
     "fit_curves": "habitue.evaluation",
     "from_lifetimes": "habitue.models",
+    "learn_population": "habitue.snapshots",
     "plots": "habitue.report",
     "read_log": "habitue.records",
+    "read_spark_log": "habitue.records.spark",
+    "simulate_business": "habitue.records.business",
     "simulate_log": "habitue.records.simulators",
     "take_snapshot": "habitue.snapshots",
 }
@@ -114,6 +121,7 @@ __all__ = [
     "Backtest",
     "BoostedChurnClassifier",
     "BoostedValueRegressor",
+    "BusinessParams",
     "Comparison",
     "CovariatePaths",
     "CustomerLog",
@@ -123,6 +131,7 @@ __all__ = [
     "MBGCNBDk",
     "ParetoNBD",
     "ParetoNBDPaths",
+    "Population",
     "Snapshot",
     "Window",
     "backtest",
@@ -131,8 +140,11 @@ __all__ = [
     "datasets",
     "fit_curves",
     "from_lifetimes",
+    "learn_population",
     "plots",
     "read_log",
+    "read_spark_log",
+    "simulate_business",
     "simulate_log",
     "take_snapshot",
 ]

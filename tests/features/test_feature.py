@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 import sqlglot
 
 from habitue.errors import SettingsError
 from habitue.features import FEATURES, Feature, features_for
-from habitue.features.feature import READS, columns_of
+from habitue.features.relations import RELATIONS, with_what_they_read
+from habitue.records import datasets
+from habitue.records.dialects import DIALECTS, translated
 from habitue.vocabulary import VOCABULARY, Pillar
 
 
 @pytest.mark.parametrize("one", FEATURES, ids=lambda one: one.name)
 def test_every_feature_parses_is_explained_and_names_its_columns(one):
-    assert sqlglot.parse_one(one.sql, dialect="duckdb").sql("spark")
     assert one.pillar in Pillar
     assert one.unit == VOCABULARY[one.name].unit
-    assert set(one.columns) <= set(columns_of(one.reads))
-    assert one.kind == READS[one.reads]
+    assert set(one.columns) <= set(RELATIONS[one.reads].columns)
+    assert one.kind == RELATIONS[one.reads].kind
+    for dialect in DIALECTS:
+        written = translated(f"SELECT {one.sql}", dialect, {"cutoff": date(2024, 1, 1), "horizon": 30})
+        assert sqlglot.parse_one(written, dialect=dialect)
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda one: one.name)
+def test_every_relation_comes_after_what_it_reads(relation):
+    names = list(RELATIONS)
+    assert all(names.index(read) < names.index(relation.name) for read in relation.reads if relation.sql)
+    assert [one.name for one in with_what_they_read([relation.name])][-1] == relation.name
 
 
 def test_names_are_unique_and_every_pillar_line_is_built():
@@ -26,10 +39,11 @@ def test_names_are_unique_and_every_pillar_line_is_built():
     assert set(names) == {name for name, term in VOCABULARY.items() if term.pillar is not None}
 
 
-def test_features_for_some_kinds():
-    assert features_for(()) == ()
-    assert {one.kind for one in features_for(("transactions",))} == {"transactions"}
-    assert features_for(("transactions", "events")) == FEATURES
+def test_features_for_the_records_that_there_are():
+    log = datasets.cdnow(sample=True)
+    chosen = features_for(log.until("1997-09-30"))
+    assert {one.kind for one in chosen} == {"transactions"}
+    assert all(set(one.needs) <= set(log.engine.columns("transactions")) for one in chosen)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +59,7 @@ def test_features_for_some_kinds():
         ("(SELECT MAX(amount) FROM transactions)", "must be one aggregate"),
         ("SELECT 1", "must be one aggregate"),
         ("SUM(amount) OVER (PARTITION BY customer_id)", "must be one aggregate"),
-        ("SUM(price)", "reads price, which visits lacks; it has customer_id, day, amount, nth, gap"),
+        ("SUM(price)", "reads price, which visits lacks; it has customer_id, day, amount"),
         ("SUM(transactions.amount)", "reads transactions.amount"),
         ("SUM(amount) * $rate", r"needs a value for rate; bound are \$cutoff, \$horizon"),
         ("SUM(amount) * ?", "needs a value for"),
@@ -66,5 +80,5 @@ def test_an_unknown_name_or_relation_is_refused():
         Feature("lucky_number", "visits", "COUNT(*)")
     with pytest.raises(SettingsError, match=r"'clv' needs a line with a pillar"):
         Feature("clv", "visits", "COUNT(*)")
-    with pytest.raises(SettingsError, match=r"reads 'carts'; it may read visits, transactions, events"):
+    with pytest.raises(SettingsError, match=r"reads 'carts'; it may read transactions, contracts"):
         Feature("spend_max", "carts", "COUNT(*)")

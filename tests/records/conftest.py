@@ -1,22 +1,17 @@
-"""What the tests of records share: files to read, a way to read one cell, a real PostgreSQL server."""
+"""What the tests of records share: files to read, a way to read one cell."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from habitue.errors import HabitueWarning
 from habitue.records import CustomerLog, read_log
-
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 def quiet_log(source: Any, **settings: Any) -> CustomerLog:
@@ -92,56 +87,3 @@ def orders() -> pd.DataFrame:
             "amount": [10.0, 12.5, -3.25, 0.0, 8.1, 7.77, 1.01, 99.99, 5.5, 0.1, 0.2, 1234.56],
         }
     )
-
-
-class Postgres(NamedTuple):
-    """A running server."""
-
-    socket: Path
-    password: str
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://habitue:{self.password}@/postgres?host={self.socket}&port=54329"
-
-
-def _as_postgres(*command: str | Path) -> None:
-    runner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    subprocess.run([*runner, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=60)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """Start a PostgreSQL server on a socket of its own; stop it at the end."""
-    pytest.importorskip("adbc_driver_postgresql", reason="the extra habitue[postgres] is not installed")
-    if not (POSTGRES / "initdb").is_file():
-        pytest.skip("the binaries of a PostgreSQL 15 server are not here")
-    # A socket's path must be short, and another user must reach it.
-    folder = Path("/tmp") / f"habitue-pg-{os.getpid()}"
-    folder.mkdir(mode=0o755)
-    secret = folder / "secret"
-    secret.write_text("s3cr3t%word\n")
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        shutil.chown(secret, "postgres")
-    data = folder / "data"
-    options = f"-k {folder} -c listen_addresses='' -p 54329 -c fsync=off"
-    try:
-        _as_postgres(
-            POSTGRES / "initdb",
-            "-D",
-            data,
-            "-U",
-            "habitue",
-            "-A",
-            "scram-sha-256",
-            f"--pwfile={secret}",
-            "-N",
-        )
-        _as_postgres(POSTGRES / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
-        try:
-            yield Postgres(folder, "s3cr3t%25word")
-        finally:
-            _as_postgres(POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

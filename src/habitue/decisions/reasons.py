@@ -163,8 +163,12 @@ def _share(value: float) -> str:
     return "less than 1%" if 0.0 < value < 0.01 else f"{value:.0%}"
 
 
+def _flag(value: float) -> str:
+    return "yes" if value else "no"
+
+
 _WRITERS: Mapping[str, Callable[[float], str]] = MappingProxyType(
-    {"day": _days, "count": _count, "money": _money, "share": _share}
+    {"day": _days, "count": _count, "money": _money, "share": _share, "flag": _flag}
 )
 
 

@@ -1,37 +1,32 @@
 """From features to one SQL statement, and from that to X.
 
-All features that read one relation cost one scan of it. The relations:
-
-``transactions``
-    the records up to the cutoff;
-``visits``
-    one row per customer and day with a purchase (an amount of 0 or more): ``day``, ``amount`` (what was
-    bought that day), ``nth`` (1 for the first) and ``gap`` (days since the visit before). Returns are no
-    visits; ``events`` the records up to the cutoff.
-
-Every customer with a visit has one row; counts of what they have no record of are 0, everything else is
-missing.
+All features that read one relation cost one scan of it; `habitue.features.relations` says what relations
+there are. Who is a customer: whoever had bought something by the cutoff; in a log without transactions,
+whoever has a contract that had not ended by then. Every customer has one row. Counts of what they have no
+record of are 0, everything else is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
 from habitue.errors import DataError, SettingsError
-from habitue.features.feature import READS, Feature
+from habitue.features.feature import Feature
+from habitue.features.relations import MAIN_KINDS, RELATIONS, Relation, records_sql, with_what_they_read
 from habitue.records import History
+from habitue.records.dialects import canonical
 from habitue.records.engine import quoted
 
 __all__ = ["build", "statement"]
 
-_VISITS = """
-days AS (
-    SELECT customer_id, day, SUM(amount) AS amount FROM transactions WHERE amount >= 0 GROUP BY customer_id,
-    day ), visits AS ( SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY day) AS nth,
-    DATE_DIFF('day', LAG(day) OVER (PARTITION BY customer_id ORDER BY day), day) AS gap FROM days )"""
+_KEY = "customer_id"
+_WHO = {"transactions": "visits", "contracts": "members"}
+"""The relation that says who is a customer, by the main kind of record."""
 
 
 def statement(history: History, features: Sequence[Feature]) -> str:
@@ -48,36 +43,58 @@ def statement(history: History, features: Sequence[Feature]) -> str:
     -------
     str
         A query in DuckDB's dialect with ``$cutoff`` and ``$horizon`` to be bound.
+
+    Raises
+    ------
+    SettingsError
+        Where a feature reads records, or columns of them, that the log lacks.
     """
-    kinds = dict.fromkeys(["transactions", *(chosen.kind for chosen in features)])
-    given = ",\n".join(f"{kind} AS ({history.relation(kind)})" for kind in kinds)
+    _refuse_lacking(history, features)
+    who = _WHO[_main_kind(history)]
     by_relation = groupby(sorted(features, key=_place), key=lambda chosen: chosen.reads)
-    grouped = {relation: list(members) for relation, members in by_relation}
-    grouped.setdefault("visits", [])
-    tables = ",\n".join(_aggregate(relation, members) for relation, members in grouped.items())
-    columns = ",\n    ".join(_column(chosen) for chosen in features)
-    joins = "\n".join(
-        f"LEFT JOIN {relation}_features USING (customer_id)" for relation in grouped if relation != "visits"
+    grouped = {who: [], **{relation: list(members) for relation, members in by_relation}}
+    tables = [
+        f"{relation.name} AS ({_query(history, relation)})" for relation in with_what_they_read(grouped)
+    ]
+    tables += [_aggregate(relation, members) for relation, members in grouped.items()]
+    joins = "".join(
+        f"\nLEFT JOIN {relation}_features USING ({_KEY})" for relation in grouped if relation != who
     )
-    return (
-        f"WITH {given},{_VISITS},\n{tables}\nSELECT visits_features.customer_id,\n    {columns}\n"
-        f"FROM visits_features\n{joins}\nORDER BY visits_features.customer_id"
-    )
+    columns = ",\n    ".join([f"{who}_features.{_KEY}", *map(_column, features)])
+    given = ",\n".join(tables)
+    return f"WITH {given}\nSELECT {columns}\nFROM {who}_features{joins}\nORDER BY {who}_features.{_KEY}"
+
+
+@lru_cache(maxsize=4096)
+def _canonical(sql: str) -> str:
+    """Make a query or an expression explicit, once: parsing may take longer than computing."""
+    return canonical(sql).sql("duckdb")
+
+
+def _query(history: History, relation: Relation) -> str:
+    if relation.sql:
+        return _canonical(relation.sql.format(key=_KEY))
+    kind = relation.name
+    return records_sql(kind, history.relation(kind), history.engine.columns(kind))
+
+
+def _main_kind(history: History) -> str:
+    return next(kind for kind in MAIN_KINDS if kind in history.kinds)
 
 
 def _place(chosen: Feature) -> int:
-    return list(READS).index(chosen.reads)
+    return list(RELATIONS).index(chosen.reads)
 
 
 def _aggregate(relation: str, features: Sequence[Feature]) -> str:
-    columns = "".join(f", {chosen.sql} AS {quoted(chosen.name)}" for chosen in features)
-    return f"{relation}_features AS (SELECT customer_id{columns} FROM {relation} GROUP BY customer_id)"
+    columns = "".join(f", {_canonical(chosen.sql)} AS {quoted(chosen.name)}" for chosen in features)
+    return f"{relation}_features AS (SELECT {_KEY}{columns} FROM {relation} GROUP BY {_KEY})"
 
 
 def _column(chosen: Feature) -> str:
-    name = f"{chosen.reads}_features.{quoted(chosen.name)}"
-    # No record of an event is a count of none, not an unknown count.
-    value = f"COALESCE({name}, 0)" if chosen.unit == "count" else name
+    value = f"{chosen.reads}_features.{quoted(chosen.name)}"
+    if chosen.absent is not None:
+        value = f"COALESCE({value}, {chosen.absent})"
     return f"CAST({value} AS DOUBLE) AS {quoted(chosen.name)}"
 
 
@@ -89,7 +106,7 @@ def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.
     history : History
         What was known.
     features : sequence of Feature
-        Columns wanted; those of kinds of record that the log lacks are refused.
+        Columns wanted; those of records that the log lacks are refused.
     horizon : int
         Days; the length of the last period that some features look back on.
 
@@ -101,17 +118,17 @@ def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.
     Raises
     ------
     SettingsError
-        Where a feature reads records that the log lacks.
+        Where a feature reads records, or columns of them, that the log lacks.
     DataError
-        Where nobody had bought anything by the cutoff.
+        Where nobody was a customer by the cutoff.
     """
-    _refuse_lacking(history, features)
     sql = statement(history, features)
-    values = {"cutoff": history.cutoff, "horizon": horizon}
+    values: Mapping[str, Any] = {"cutoff": history.cutoff, "horizon": horizon}
     used = {name: value for name, value in values.items() if f"${name}" in sql}
-    frame = history.engine.frame(sql, used).set_index("customer_id")
+    frame = history.engine.frame(sql, used).set_index(_KEY)
     if frame.empty:
-        raise DataError(f"Nobody had bought anything by {history.cutoff}; choose a later cutoff.")
+        told = {"transactions": "had bought anything", "contracts": "had a contract"}[_main_kind(history)]
+        raise DataError(f"Nobody {told} by {history.cutoff}; choose another cutoff.")
     return frame
 
 
@@ -119,19 +136,22 @@ def _refuse_lacking(history: History, features: Sequence[Feature]) -> None:
     """Refuse features of records, or of optional columns, that the log does not have."""
     if not features:
         raise SettingsError("No feature was asked for; name at least one.")
-    if "transactions" not in history.kinds:
-        raise SettingsError(
-            f"Features describe customers by what they bought, and the log has no transactions; it has "
-            f"{', '.join(history.kinds)}."
-        )
     lacking = sorted({chosen.kind for chosen in features} - set(history.kinds))
     if lacking:
         names = [chosen.name for chosen in features if chosen.kind in lacking]
-        raise SettingsError(f"Features {', '.join(names)} need {', '.join(lacking)}, which the log lacks.")
+        raise SettingsError(
+            f"Features {', '.join(names)} need {', '.join(lacking)}, which the log lacks; it has "
+            f"{', '.join(history.kinds)}."
+        )
     for chosen in features:
-        there = set(history.engine.columns(chosen.kind)) | {"nth", "gap"}
-        absent = sorted(set(chosen.columns) - there)
+        absent = sorted(set(chosen.needs) - set(history.engine.columns(chosen.kind)))
         if absent:
             raise SettingsError(
                 f"Feature {chosen.name!r} needs {', '.join(absent)} of {chosen.kind}, which the log lacks."
+            )
+        learned = chosen.relation.learned
+        if learned and not history.engine.has(learned):
+            raise SettingsError(
+                f"Feature {chosen.name!r} needs {learned}, learned from a population: hand in one that "
+                "habitue.learn_population returned."
             )

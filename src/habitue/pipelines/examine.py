@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from habitue import records
 from habitue.pipelines.files import write_beside
 from habitue.pipelines.propose import propose_horizon
 from habitue.records import CustomerLog
@@ -49,14 +50,13 @@ def examine(log: CustomerLog) -> dict[str, Any]:
 
 
 def write_quarantine(log: CustomerLog, path: Path) -> Path:
-    """Write the rows that were set aside, with row number and reason, as CSV.
+    """Write the rows that were set aside, with kind of record, row number and reason.
 
     Parameters
     ----------
     log : CustomerLog
         The records.
     path : Path
-        The CSV file.
+        A .parquet or .csv file.
     """
-    rows = log.quarantine("transactions")
-    return write_beside(path, lambda to: rows.to_csv(to, index=False))
+    return write_beside(path, lambda to: records.write_quarantine(log, to, suffix=path.suffix))

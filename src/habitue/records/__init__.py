@@ -8,6 +8,7 @@ from habitue.records import datasets
 from habitue.records.customer_log import CustomerLog, History
 from habitue.records.door import TableCheck
 from habitue.records.engine import DuckDBEngine, Engine
+from habitue.records.quarantine import write_quarantine
 from habitue.records.readers import read_log
 from habitue.records.schema import SCHEMAS
 
@@ -20,4 +21,5 @@ __all__ = [
     "TableCheck",
     "datasets",
     "read_log",
+    "write_quarantine",
 ]

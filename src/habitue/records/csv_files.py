@@ -116,7 +116,7 @@ class CsvFile:
     def _copy(self, engine: DuckDBEngine, path: Path, selected: str) -> tuple[int, list[Unreadable]]:
         engine.execute("DROP TABLE IF EXISTS csv_rejects")
         engine.execute("DROP TABLE IF EXISTS csv_scans")
-        engine.execute(f"CREATE OR REPLACE TABLE raw_rows AS SELECT {selected} FROM {self.reader(path)}")
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS SELECT {selected} FROM {self.reader(path)}")
         rejects = engine.rows(
             "SELECT line, min(error_message), min(left(csv_line, 300)) FROM csv_rejects "
             "GROUP BY line ORDER BY 1"

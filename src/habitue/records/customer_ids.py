@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from habitue.records.engine import DuckDBEngine, literal, quoted
 
-__all__ = ["customer_id_sql"]
+__all__ = ["NO_VALUE", "customer_id_sql"]
 
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _WHOLE = r"-?(0|[1-9][0-9]{0,17})(\.0+)?"
-_NO_VALUE = ("nan", "none", "null", "na", "n/a", "<na>", "nat")
+NO_VALUE = ("nan", "none", "null", "na", "n/a", "<na>", "nat")
+"""How programs write that there is no value, in lower case."""
 
 
 def customer_id_sql(engine: DuckDBEngine, source: str, sql_type: str) -> str:
@@ -37,7 +38,7 @@ def customer_id_sql(engine: DuckDBEngine, source: str, sql_type: str) -> str:
     # Ids that are numbers in SQL are looked at as they are written, like text.
     name = name if sql_type == "VARCHAR" else f"CAST({name} AS VARCHAR)"
     text = f"nullif(trim({name}, ' \t\r\n\u00a0'), '')"
-    words = ", ".join(literal(word) for word in _NO_VALUE)
+    words = ", ".join(literal(word) for word in NO_VALUE)
     no_value = f"(length({text}) <= 4 AND lower({text}) IN ({words}))"
     # Comparing with the number written out is ten times as fast as the pattern, and right for most sources.
     whole = (

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -17,55 +16,15 @@ from typing import Any
 import pandas as pd
 
 from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
+from habitue.records.currencies import as_rates
 from habitue.records.days import as_day
 from habitue.records.door import Reading, TableCheck, admit
-from habitue.records.engine import DuckDBEngine
+from habitue.records.engine import DuckDBEngine, Engine, literal
+from habitue.records.history import History
 from habitue.records.schema import SCHEMAS
 from habitue.records.sources import Relation, open_source
 
 __all__ = ["CustomerLog", "History"]
-
-
-@dataclass(frozen=True)
-class History:
-    """What was known at the end of the cutoff day.
-
-    Attributes
-    ----------
-    engine : DuckDBEngine
-        Holds the records.
-    cutoff : datetime.date
-        The last day whose records may be read.
-    kinds : tuple of str
-        Kinds of record that the log has.
-    """
-
-    engine: DuckDBEngine
-    cutoff: date
-    kinds: tuple[str, ...]
-
-    def relation(self, kind: str) -> str:
-        """Return a query for the records of a kind up to the cutoff; ``$cutoff`` has to be bound.
-
-        What a record only came to say later (when a contract ended and why, when a ticket was closed) is
-        empty up to then.
-
-        Parameters
-        ----------
-        kind : str
-            A kind of record that the log has.
-        """
-        schema = SCHEMAS[kind]
-        if not schema.instant:
-            return f"SELECT * FROM {kind}"
-        there = self.engine.columns(kind)
-        later = [
-            f"CASE WHEN CAST({known} AS DATE) <= $cutoff THEN {column} END AS {column}"
-            for column, known in schema.known_later.items()
-            if column in there and known in there
-        ]
-        replaced = f" REPLACE ({', '.join(later)})" if later else ""
-        return f"SELECT *{replaced} FROM {kind} WHERE day <= $cutoff"
 
 
 class CustomerLog:
@@ -81,6 +40,10 @@ class CustomerLog:
     observed_until : date or str, optional
         The last day on which the log is complete; the day of the last record where None. Days after it are
         unknown, not days without purchases.
+    rates : Mapping or frame, optional
+        What other currencies are worth in the one that amounts of transactions are converted to: currency to
+        rate, ``{"EUR": 1, "USD": 0.92}``, or a frame with ``currency``, ``rate`` and ``valid_from``, the
+        first day of a rate.
     engine : DuckDBEngine, optional
         A fresh in-memory one where None.
 
@@ -119,6 +82,7 @@ class CustomerLog:
         customers: Any = None,
         timezone: str | None = None,
         observed_until: date | str | None = None,
+        rates: Any = None,
         engine: DuckDBEngine | None = None,
     ) -> None:
         engine = _free(engine)
@@ -133,7 +97,8 @@ class CustomerLog:
             "contacts": contacts,
             "customers": customers,
         }
-        reading = Reading(timezone=timezone, observed_until=until)
+        worth = None if rates is None else as_rates(rates)
+        reading = Reading(timezone=timezone, observed_until=until, rates=worth)
         checks = {
             kind: _admit(engine, kind, open_source(engine, source), {}, reading)
             for kind, source in sources.items()
@@ -158,13 +123,30 @@ class CustomerLog:
         reading : Reading
             How values are to be read.
         """
-        log = cls.__new__(cls)
         _free(engine)
         checks = {"transactions": _admit(engine, "transactions", relation, mapping, reading)}
-        log._finish(engine, checks, reading.observed_until)
+        return cls.from_checked(engine, checks, reading.observed_until)
+
+    @classmethod
+    def from_checked(
+        cls, engine: Engine, checks: Mapping[str, TableCheck], observed_until: date | None
+    ) -> CustomerLog:
+        """Make a log of tables that an engine holds already, one for each check.
+
+        Parameters
+        ----------
+        engine : Engine
+            Holds the records.
+        checks : Mapping[str, TableCheck]
+            What the door found, by kind of record.
+        observed_until : date, optional
+            The last day on which the log is complete; the day of the last record where None.
+        """
+        log = cls.__new__(cls)
+        log._finish(engine, checks, observed_until)
         return log
 
-    def _finish(self, engine: DuckDBEngine, checks: Mapping[str, TableCheck], until: date | None) -> None:
+    def _finish(self, engine: Engine, checks: Mapping[str, TableCheck], until: date | None) -> None:
         if "transactions" not in checks and "contracts" not in checks:
             raise SchemaError("A log needs transactions or contracts; neither was given.")
         _refuse_currencies(engine, checks)
@@ -209,33 +191,59 @@ class CustomerLog:
             )
         return History(self.engine, day, self.kinds)
 
-    def quarantine(self, kind: str = "transactions") -> pd.DataFrame:
+    def quarantine(self, kind: str | None = None) -> pd.DataFrame:
         """Return the rows that were set aside: row, reason, and the row as it came (JSON).
 
         Parameters
         ----------
-        kind : str
-            Kind of record.
+        kind : str, optional
+            Kind of record; all that the log has where None.
 
         Returns
         -------
         DataFrame
             ``row`` counts the rows of data from 1; where the reason says "line is no row" it is the line of
-            the file.
+            the file. A first column ``kind`` where no kind was named.
+
+        Raises
+        ------
+        SettingsError
+            Where the log lacks the kind.
+
+        See Also
+        --------
+        habitue.records.quarantine.write_quarantine : Write them to a file instead.
         """
-        return self.engine.frame(f"SELECT * FROM quarantine_{kind} ORDER BY row")
+        query = self.quarantine_sql(None if kind is None else [kind])
+        return self.engine.frame(query if kind is None else f"SELECT row, reason, raw FROM ({query})")
+
+    def quarantine_sql(self, kinds: Sequence[str] | None = None) -> str:
+        """Return a query for the rows that were set aside: kind, row, reason and raw.
+
+        Parameters
+        ----------
+        kinds : sequence of str, optional
+            Kinds of record; all that the log has where None.
+
+        Raises
+        ------
+        SettingsError
+            Where the log lacks a kind, or none is named.
+        """
+        wanted = list(self.kinds) if kinds is None else list(kinds)
+        lacking = sorted(set(wanted) - set(self.kinds))
+        if lacking or not wanted:
+            told = f"has no {', '.join(lacking)}" if lacking else "was asked for no kind"
+            raise SettingsError(f"This log {told}; its kinds of record are {', '.join(self.kinds)}.")
+        tables = (
+            f"SELECT {place} AS place, {literal(kind)} AS kind, * FROM quarantine_{kind}"
+            for place, kind in enumerate(wanted)
+        )
+        return f"SELECT kind, row, reason, raw FROM ({' UNION ALL '.join(tables)}) ORDER BY place, row"
 
     def fingerprint(self) -> str:
         """Return a hash of all admitted records that does not depend on their order."""
-        parts = [
-            str(
-                self.engine.rows(
-                    f"SELECT count(*), coalesce(sum(hash(t)::UBIGINT % 4294967296), 0), "
-                    f"coalesce(bit_xor(hash(t)), 0) FROM {kind} AS t"
-                )[0]
-            )
-            for kind in sorted(self.checks)
-        ]
+        parts = [str(self.engine.digest(kind)) for kind in sorted(self.checks)]
         return hashlib.sha256("|".join([*sorted(self.checks), *parts]).encode()).hexdigest()
 
     def __repr__(self) -> str:
@@ -278,7 +286,7 @@ def _free(engine: DuckDBEngine | None) -> DuckDBEngine:
     return engine
 
 
-def _unify_ids(engine: DuckDBEngine, kinds: list[str]) -> None:
+def _unify_ids(engine: Engine, kinds: list[str]) -> None:
     """Make ids text everywhere where they are text somewhere, so that tables can be joined."""
     types = {kind: engine.columns(kind)["customer_id"] for kind in kinds}
     if len(set(types.values())) > 1:
@@ -286,18 +294,18 @@ def _unify_ids(engine: DuckDBEngine, kinds: list[str]) -> None:
             engine.execute(f"ALTER TABLE {kind} ALTER customer_id TYPE VARCHAR")
 
 
-def _days(engine: DuckDBEngine, kind: str) -> tuple[date, date]:
+def _days(engine: Engine, kind: str) -> tuple[date, date]:
     first, last = engine.rows(f"SELECT min(day), max(day) FROM {kind}")[0]
     return first, last
 
 
-def _refuse_currencies(engine: DuckDBEngine, checks: Mapping[str, TableCheck]) -> None:
+def _refuse_currencies(engine: Engine, checks: Mapping[str, TableCheck]) -> None:
     if "currency" not in getattr(checks.get("transactions"), "mapping", {}):
         return
     found = engine.rows("SELECT currency, count(*) FROM transactions GROUP BY 1 ORDER BY 2 DESC")
     if len(found) > 1:
         told = ", ".join(f"{currency or 'none'} ({count:,} rows)" for currency, count in found)
         raise DataError(
-            f"Amounts come in several currencies: {told}. Convert them to one, or read one currency "
-            "at a time."
+            f"Amounts come in several currencies: {told}. Convert them to one, say what each is "
+            "worth with rates=, or read one currency at a time."
         )

@@ -9,73 +9,43 @@ Notes
 - customer_id: see `habitue.records.customer_ids`.
 - instants become days in one stated time zone (`habitue.records.instants`), from 1900 to 2199: days outside
   are how systems write "unknown". In an optional instant (when a contract ended) a later one means "not yet".
-- money is exact, DECIMAL(18, 6); see `habitue.records.money`.
+- money is exact, DECIMAL(18, 6); see `habitue.records.money`, and `habitue.records.currencies` for several.
 - An optional number or flag that cannot be read is left empty and counted; the row stays.
+- Rows that repeat another one: see `habitue.records.duplicates`. Returns: `habitue.records.returns`.
+- The source is copied once as it came and once as read; either table goes to disk where memory runs out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from habitue.errors import DataError, SchemaError, SettingsError
-from habitue.records.customer_ids import customer_id_sql
-from habitue.records.engine import DuckDBEngine, literal, quoted
-from habitue.records.instants import instant_sql
-from habitue.records.money import columns_of, money_sql, number_sql, refuse_currency_signs
+from habitue.errors import DataError, SchemaError
+from habitue.records.attributes import attribute_columns
+from habitue.records.csv_repair import Unreadable
+from habitue.records.currencies import ON_DAY_RATES, converted, look_up_rates
+from habitue.records.duplicates import set_aside_duplicates
+from habitue.records.engine import DuckDBEngine, quoted
+from habitue.records.money import refuse_currency_signs
+from habitue.records.reading import (
+    Reading,
+    admitted_sql,
+    read_name,
+    reason_sql,
+    said_nothing,
+    sources_of,
+    value_sql,
+)
+from habitue.records.remarks import remarks
+from habitue.records.returns import match_returns
 from habitue.records.schema import SCHEMAS, Column, Schema
 from habitue.records.sources import Relation
+from habitue.records.staging import KEPT, REASON, ROW
 
 __all__ = ["Reading", "TableCheck", "admit"]
 
-_FIRST, _LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2199-12-31 23:59:59.999999'"
 _LENIENT = {"money", "number", "flag"}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How values of a source are to be read.
-
-    Attributes
-    ----------
-    timestamp_format : str, optional
-        ``strptime`` format of the instants, such as ``"%d/%m/%Y"``; found by looking where None.
-    timezone : str, optional
-        IANA name of the zone whose days count, such as ``"Europe/Paris"``.
-    decimal : str
-        ``"."`` or ``","``.
-    observed_until : date, optional
-        The last day on which the source is complete; later rows are quarantined.
-    not_after : date, optional
-        Today, where it is known; later rows are typing errors: quarantined, they do not move the end.
-    """
-
-    timestamp_format: str | None = None
-    timezone: str | None = None
-    decimal: str = "."
-    observed_until: date | None = None
-    not_after: date | None = None
-
-    def check(self) -> None:
-        """Refuse impossible settings.
-
-        Raises
-        ------
-        SettingsError
-            Where the zone does not exist or the decimal sign is neither of the two.
-        """
-        if self.decimal not in {".", ","}:
-            raise SettingsError(f"decimal must be '.' or ','; got {self.decimal!r}.")
-        if self.timezone is not None:
-            try:
-                ZoneInfo(self.timezone)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise SettingsError(
-                    f"timezone {self.timezone!r} is unknown; give an IANA name such as "
-                    "'Europe/Paris' or 'UTC'."
-                ) from error
+_STAGES = ("raw_rows", "read_rows", "returned", "day_rates")
 
 
 @dataclass(frozen=True)
@@ -148,20 +118,29 @@ def admit(
     schema = SCHEMAS[kind]
     types = relation.types(engine)
     mapping = _complete(schema, mapping, types, relation.described)
-    used = sorted(
-        {name for column, given in mapping.items() for name in _sources_of(schema, column, given, types)}
-    )
-    unreadable = relation.copy_rows(engine, used)
+    used = {name for column, given in mapping.items() for name in sources_of(schema, column, given, types)}
+    attributes = [] if schema.instant else [name for name in types if name not in used]
+    names = [*sorted(used), *attributes]
+    unreadable = relation.copy_rows(engine, names)
     try:
-        unread = _stage(engine, schema, mapping, reading, {name: types[name] for name in used})
-    finally:
-        engine.execute("DROP TABLE IF EXISTS raw_rows")
-    if unreadable:
-        engine.execute(
-            f"INSERT INTO quarantine_{kind} SELECT unnest($lines), unnest($reasons), unnest($texts)",
-            dict(zip(("lines", "reasons", "texts"), map(list, zip(*unreadable, strict=True)), strict=True)),
+        columns = [column for column in schema.columns if column.name in mapping]
+        extra = attribute_columns(
+            engine,
+            {name: types[name] for name in attributes},
+            reading.decimal,
+            all_text=relation.csv is not None,
         )
-    return _summarise(engine, schema, mapping, relation.described, unread)
+        mapping |= {column.name: column.name for column in extra}
+        unread = _read_rows(engine, schema, columns, extra, mapping, types, reading)
+        notes = _settle(engine, schema, [*columns, *extra], names, reading)
+        _keep_unreadable(engine, kind, unreadable)
+    finally:
+        for table in _STAGES:
+            engine.execute(f"DROP TABLE IF EXISTS {table}")
+    left_out = set(attributes) - {column.name for column in extra}
+    if left_out:
+        notes = (*notes, f"Left out, as no number, text, day or statement: {_listed(sorted(left_out))}.")
+    return _summarise(engine, schema, mapping, relation.described, unread, notes)
 
 
 def _complete(
@@ -176,7 +155,7 @@ def _complete(
     missing = [
         given if given == name else f"{given} (for {name})"
         for name, given in full.items()
-        if not set(_sources_of(schema, name, given, types)) <= set(types) or not given
+        if not set(sources_of(schema, name, given, types)) <= set(types) or not given
     ]
     if missing:
         raise SchemaError(
@@ -190,149 +169,95 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names) if names else "none"
 
 
-def _sources_of(schema: Schema, name: str, given: str, types: Mapping[str, str]) -> list[str]:
-    """Columns of the source that a mapping reads: itself, or those of an arithmetic expression."""
-    is_money = any(column.name == name and column.kind == "money" for column in schema.columns)
-    if given in types or not is_money:
-        return [given]
-    return columns_of(given)
-
-
-def _stage(
+def _read_rows(
     engine: DuckDBEngine,
     schema: Schema,
+    columns: Sequence[Column],
+    extra: Sequence[Column],
     mapping: Mapping[str, str],
-    reading: Reading,
     types: Mapping[str, str],
+    reading: Reading,
 ) -> dict[str, int]:
-    """Part the rows that can be used from those that cannot; count optional values that could not be read."""
-    columns = [column for column in schema.columns if column.name in mapping]
-    refuse_currency_signs(engine, mapping.get("amount", ""), types, reading.decimal)
+    """Make ``read_rows``: values, and what is wrong with a row; count optional values that cannot be read."""
+    if reading.rates is None:
+        refuse_currency_signs(engine, mapping.get("amount", ""), types, reading.decimal)
+    every = [*columns, *extra]
     values = ", ".join(
-        f"{_value_sql(engine, column, mapping[column.name], types, reading)} AS {_read(column)}"
-        for column in columns
+        f"{value_sql(engine, column, mapping[column.name], types, reading)} AS {read_name(column)}"
+        for column in every
     )
     empty = {
-        column.name: _empty(_sources_of(schema, column.name, mapping[column.name], types))
+        column.name: said_nothing(sources_of(schema, column.name, mapping[column.name], types))
         for column in columns
     }
-    selected = ", ".join(f"{_bounded(column)} AS {quoted(column.name)}" for column in columns)
+    selected = ", ".join(f"{admitted_sql(column)} AS {quoted(column.name)}" for column in every)
+    reason = reason_sql(schema, columns, empty, reading)
+    limits = {"observed_until": reading.observed_until, "not_after": reading.not_after}
+    given = {name: day for name, day in limits.items() if day is not None and schema.instant}
     lenient = [column for column in columns if not column.required and column.kind in _LENIENT]
     flags = "".join(
-        f", CASE WHEN {_read(column)} IS NULL THEN NOT {empty[column.name]} ELSE false END "
-        f"AS {quoted('unread ' + column.name)}"
+        f", CASE WHEN {read_name(column)} IS NULL THEN NOT {empty[column.name]} ELSE false END "
+        f"AS {_unread(column)}"
         for column in lenient
     )
-    limits = {"observed_until": reading.observed_until, "not_after": reading.not_after}
-    limit = {name: day for name, day in limits.items() if day is not None and schema.instant}
     engine.execute(
-        f"CREATE OR REPLACE TABLE read_rows AS SELECT raw_row, {selected}{flags}, "
-        f"{_reason_sql(schema, columns, empty, reading)} AS reason FROM (SELECT *, {values} FROM raw_rows)",
-        limit,
+        f"CREATE OR REPLACE TEMP TABLE read_rows AS SELECT {ROW}, {selected}{flags}, {reason} AS {REASON} "
+        f"FROM (SELECT *, {values} FROM raw_rows)",
+        given,
     )
-    _part(engine, schema, columns, list(types))
-    counts = [f"count(*) FILTER ({quoted('unread ' + column.name)} AND reason IS NULL)" for column in lenient]
+    counts = [f"count(*) FILTER ({_unread(column)} AND {KEPT})" for column in lenient]
     found = engine.rows(f"SELECT {', '.join(counts)} FROM read_rows")[0] if counts else ()
-    engine.execute("DROP TABLE read_rows")
     return {column.name: count for column, count in zip(lenient, found, strict=True) if count}
 
 
-def _part(engine: DuckDBEngine, schema: Schema, columns: list[Column], sources: list[str]) -> None:
-    """Make the table of the kind and its quarantine from the rows read."""
-    raw = ", ".join(f"{quoted(name)} := raw_rows.{quoted(name)}" for name in sources)
-    engine.execute(
-        f"CREATE OR REPLACE TABLE quarantine_{schema.kind} AS SELECT raw_row AS row, reason, "
-        f"CAST(to_json(struct_pack({raw})) AS VARCHAR) AS raw "
-        "FROM read_rows JOIN raw_rows USING (raw_row) WHERE reason IS NOT NULL ORDER BY raw_row"
-    )
+def _unread(column: Column) -> str:
+    return quoted(f"unread: {column.name}")
+
+
+def _settle(
+    engine: DuckDBEngine, schema: Schema, columns: Sequence[Column], names: Sequence[str], reading: Reading
+) -> tuple[str, ...]:
+    """Judge rows by what other rows say, part them into table and quarantine, and tell what was found."""
+    notes = list(set_aside_duplicates(engine, schema, columns))
+    selected, joined = [f"read_rows.{quoted(column.name)}" for column in columns], ["read_rows"]
+    if schema.kind == "transactions":
+        if reading.rates is not None:
+            notes += look_up_rates(engine, reading.rates, columns)
+            selected = [converted(column, reading.rates.target) for column in columns]
+            joined.append(f"LEFT JOIN day_rates ON {ON_DAY_RATES}")
+        # Before amounts are converted: what was bought for 10 dollars is given back for 10 dollars.
+        told = match_returns(engine, columns)
+        if told:
+            joined.append(f"LEFT JOIN returned ON returned.row = read_rows.{ROW}")
+        selected.append("return_of_day" if told else "CAST(NULL AS DATE) AS return_of_day")
+        notes += [told] if told else []
+    _quarantine(engine, schema, names)
     engine.execute("DROP TABLE raw_rows")
-    day = f"CAST({quoted(schema.instant)} AS DATE) AS day, " if schema.instant else ""
-    names = ", ".join(quoted(column.name) for column in columns)
+    if schema.instant:
+        selected.insert(0, f"CAST(read_rows.{quoted(schema.instant)} AS DATE) AS day")
     engine.execute(
-        f"CREATE OR REPLACE TABLE {schema.kind} AS SELECT {day}{names} FROM read_rows WHERE reason IS NULL"
+        f"CREATE OR REPLACE TABLE {schema.kind} AS SELECT {', '.join(selected)} FROM {' '.join(joined)} "
+        f"WHERE {KEPT}"
+    )
+    return (*remarks(engine, schema), *notes)
+
+
+def _quarantine(engine: DuckDBEngine, schema: Schema, names: Sequence[str]) -> None:
+    """Keep the rows that cannot be used as they came."""
+    raw = ", ".join(f"{quoted(name)} := raw_rows.{quoted(name)}" for name in names)
+    engine.execute(
+        f"CREATE OR REPLACE TABLE quarantine_{schema.kind} AS SELECT {ROW} AS row, {REASON} AS reason, "
+        f"CAST(to_json(struct_pack({raw})) AS VARCHAR) AS raw "
+        f"FROM read_rows JOIN raw_rows USING ({ROW}) WHERE NOT ({KEPT}) ORDER BY row"
     )
 
 
-def _read(column: Column) -> str:
-    """Name of a value once read, apart from all names that a source may have."""
-    return quoted(f"read: {column.name}")
-
-
-def _bounded(column: Column) -> str:
-    if column.kind == "instant" and not column.required:
-        return f"CASE WHEN {_read(column)} <= {_LAST} THEN {_read(column)} END"
-    return _read(column)
-
-
-def _empty(sources: list[str]) -> str:
-    """Tell whether there was nothing to read."""
-    told = " OR ".join(f"coalesce(trim(CAST({quoted(source)} AS VARCHAR)), '') = ''" for source in sources)
-    return f"({told})"
-
-
-def _reason_sql(schema: Schema, columns: list[Column], empty: Mapping[str, str], reading: Reading) -> str:
-    """Name the first thing wrong with a row; NULL where nothing is."""
-    cases = [case for column in columns for case in _cases(column, empty[column.name], reading)]
-    if schema.instant and reading.not_after is not None:
-        future = literal(f"{schema.instant} is in the future (after {reading.not_after})")
-        cases.append(f"WHEN CAST({quoted('read: ' + schema.instant)} AS DATE) > $not_after THEN {future}")
-    if schema.instant and reading.observed_until is not None:
-        late = literal(f"{schema.instant} is after {reading.observed_until}, up to which the log is complete")
-        cases.append(f"WHEN CAST({quoted('read: ' + schema.instant)} AS DATE) > $observed_until THEN {late}")
-    return f"CASE {' '.join(cases)} END"
-
-
-def _cases(column: Column, empty: str, reading: Reading) -> list[str]:
-    """List what may be wrong with one column's value."""
-    value, name = _read(column), column.name
-    cannot = literal(
-        {
-            "id": f"{name} is missing",
-            "money": f"{name} is no number below 1e12 with the decimal sign {reading.decimal!r}",
-            "number": f"{name} is no finite number with the decimal sign {reading.decimal!r}",
-            "instant": f"{name} cannot be read as a date",
-        }.get(column.kind, f"{name} cannot be read")
-    )
-    missing = literal(f"{name} is missing")
-    if column.required:
-        cases = [f"WHEN {value} IS NULL THEN CASE WHEN {empty} THEN {missing} ELSE {cannot} END"]
-        if column.kind == "instant":
-            outside = literal(f"{name} is not a day from 1900 to 2199")
-            cases.append(f"WHEN {value} < {_FIRST} OR {value} > {_LAST} THEN {outside}")
-        return cases
-    if column.kind == "instant":
-        early = literal(f"{name} is a day before 1900")
-        return [
-            f"WHEN CASE WHEN {value} IS NULL THEN NOT {empty} ELSE false END THEN {cannot}",
-            f"WHEN {value} < {_FIRST} THEN {early}",
-        ]
-    return []
-
-
-def _value_sql(
-    engine: DuckDBEngine, column: Column, given: str, types: Mapping[str, str], reading: Reading
-) -> str:
-    """Read one canonical column from the source's columns."""
-    if column.kind == "money":
-        return money_sql(given, types, reading.decimal)
-    name, sql_type = quoted(given), types[given]
-    if column.kind == "id":
-        return customer_id_sql(engine, given, sql_type)
-    if column.kind == "instant":
-        return instant_sql(
-            engine,
-            given,
-            sql_type,
-            column=column.name,
-            timezone=reading.timezone,
-            given=reading.timestamp_format,
+def _keep_unreadable(engine: DuckDBEngine, kind: str, unreadable: Sequence[Unreadable]) -> None:
+    if unreadable:
+        engine.execute(
+            f"INSERT INTO quarantine_{kind} SELECT unnest($lines), unnest($reasons), unnest($texts)",
+            dict(zip(("lines", "reasons", "texts"), map(list, zip(*unreadable, strict=True)), strict=True)),
         )
-    if column.kind == "number":
-        number = number_sql(given, sql_type, reading.decimal, "DOUBLE")
-        return f"(SELECT CASE WHEN isfinite(n) THEN n END FROM (SELECT {number} AS n))"
-    if column.kind == "flag":
-        return f"TRY_CAST({name} AS BOOLEAN)"
-    return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
 
 
 def _summarise(
@@ -341,6 +266,7 @@ def _summarise(
     mapping: Mapping[str, str],
     described: str,
     unread: Mapping[str, int],
+    found: Sequence[str],
 ) -> TableCheck:
     reasons = dict(
         engine.rows(f"SELECT reason, count(*) FROM quarantine_{schema.kind} GROUP BY 1 ORDER BY 2 DESC, 1")
@@ -355,9 +281,9 @@ def _summarise(
     notes = tuple(
         f"{count:,} values of {name} could not be read and are empty." for name, count in unread.items()
     )
-    if schema.kind == "transactions":
-        notes += _notes(engine)
-    return TableCheck(schema.kind, described, dict(mapping), total, admitted, reasons, notes, dict(unread))
+    return TableCheck(
+        schema.kind, described, dict(mapping), total, admitted, reasons, (*notes, *found), dict(unread)
+    )
 
 
 def _way_out(reasons: Mapping[str, int]) -> str:
@@ -370,20 +296,3 @@ def _way_out(reasons: Mapping[str, int]) -> str:
     if "line is no row" in told:
         return " Say what separates the values with delimiter=, for example delimiter=';'."
     return ""
-
-
-def _notes(engine: DuckDBEngine) -> tuple[str, ...]:
-    """Tell what was kept and might surprise."""
-    zero, negative, returns_only = engine.rows(
-        "SELECT (SELECT count(*) FROM transactions WHERE amount = 0), "
-        "(SELECT count(*) FROM transactions WHERE amount < 0), "
-        "(SELECT count(*) FROM (SELECT 1 FROM transactions GROUP BY customer_id HAVING max(amount) < 0))"
-    )[0]
-    notes: list[str] = []
-    if zero:
-        notes.append(f"{zero:,} rows have the amount 0: kept, they are visits.")
-    if negative:
-        notes.append(f"{negative:,} rows have a negative amount: kept as returns.")
-    if returns_only:
-        notes.append(f"{returns_only:,} customers have returns only and no purchase: they are not scored.")
-    return tuple(notes)

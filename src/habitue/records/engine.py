@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 from sqlglot import exp
 
+from habitue.errors import SettingsError
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -100,16 +102,76 @@ class Engine(Protocol):
         """Names of the tables held."""
         ...
 
+    def has(self, relation: str) -> bool:
+        """Tell whether a relation can be read.
+
+        Parameters
+        ----------
+        relation : str
+            A plain name.
+        """
+        ...
+
+    def digest(self, relation: str) -> tuple[Any, ...]:
+        """Return numbers that tell whether two tables hold the same rows, in whatever order.
+
+        Parameters
+        ----------
+        relation : str
+            A plain name.
+        """
+        ...
+
+    def register(self, name: str, table: Any) -> None:
+        """Make a table readable under a name.
+
+        Parameters
+        ----------
+        name : str
+            How SQL names it.
+        table : object
+            What this engine can read in place.
+        """
+        ...
+
+    def unregister(self, name: str) -> None:
+        """Forget what `register` made readable.
+
+        Parameters
+        ----------
+        name : str
+            As it was registered.
+        """
+        ...
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Return names and SQL types of a relation's columns, in order.
+
+        Parameters
+        ----------
+        relation : str
+            What may stand after FROM.
+        """
+        ...
+
 
 class DuckDBEngine:
     """An embedded DuckDB database that spills to a temporary folder when memory runs out.
 
     Parameters
     ----------
+    path : str or Path, optional
+        A file that holds the records, so that they need no memory; made where there is none. In memory where
+        None.
     memory_limit : str, optional
         For example ``"2GB"``; DuckDB's own default (80 % of the machine) where None.
     threads : int, optional
         All cores where None.
+
+    Raises
+    ------
+    SettingsError
+        Where the file cannot be opened or made.
 
     Examples
     --------
@@ -119,8 +181,20 @@ class DuckDBEngine:
 
     dialect = "duckdb"
 
-    def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
-        self._connection = duckdb.connect(":memory:")
+    def __init__(
+        self,
+        *,
+        path: str | Path | None = None,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        try:
+            self._connection = duckdb.connect(":memory:" if path is None else path)
+        except duckdb.Error as error:
+            raise SettingsError(
+                f"path={str(path)!r} cannot be opened as a DuckDB file: {str(error).splitlines()[0]}. Give a "
+                "file that no other program has open, or a new one in a folder that exists."
+            ) from error
         self.execute(
             "SET temp_directory = "
             + literal(str(Path(tempfile.gettempdir()) / f"habitue-{os.getpid()}-{id(self)}"))
@@ -184,6 +258,33 @@ class DuckDBEngine:
             What may stand after FROM.
         """
         return {row[0]: row[1] for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}
+
+    def has(self, relation: str) -> bool:
+        """Tell whether a table, or what was registered under that name, can be read.
+
+        Parameters
+        ----------
+        relation : str
+            A plain name.
+        """
+        try:
+            self.columns(quoted(relation))
+        except duckdb.CatalogException:
+            return False
+        return True
+
+    def digest(self, relation: str) -> tuple[Any, ...]:
+        """Return numbers that tell whether two tables hold the same rows, in whatever order.
+
+        Parameters
+        ----------
+        relation : str
+            A plain name.
+        """
+        return self.rows(
+            f"SELECT count(*), coalesce(sum(hash(t)::UBIGINT % 4294967296), 0), "
+            f"coalesce(bit_xor(hash(t)), 0) FROM {relation} AS t"
+        )[0]
 
     def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
         """Make an Arrow table or stream readable under a name, without copying it.

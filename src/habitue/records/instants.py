@@ -20,7 +20,7 @@ from __future__ import annotations
 from habitue.errors import SchemaError
 from habitue.records.engine import DuckDBEngine, literal, quoted
 
-__all__ = ["instant_sql"]
+__all__ = ["instant_sql", "iso_sql"]
 
 _CLOCK = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?"
 _OFFSET = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
@@ -66,7 +66,7 @@ def instant_sql(
     if given is not None:
         return _strptime(text, [given])
     filled, local, offset = engine.rows(
-        f"SELECT count(nullif({text}, '')), count({_local(text)}), count({_with_offset(text, zone)}) "
+        f"SELECT count(nullif({text}, '')), count({iso_sql(text)}), count({_with_offset(text, zone)}) "
         "FROM raw_rows"
     )[0]
     if local and offset and timezone is None:
@@ -77,13 +77,21 @@ def instant_sql(
         )
     if 2 * (local + offset) >= filled:
         if not offset:
-            return _local(text)
-        return f"CASE WHEN {_local(text)} IS NOT NULL THEN {_local(text)} ELSE {_with_offset(text, zone)} END"
+            return iso_sql(text)
+        return (
+            f"CASE WHEN {iso_sql(text)} IS NOT NULL THEN {iso_sql(text)} ELSE {_with_offset(text, zone)} END"
+        )
     return _best_reading(engine, source, text, column, filled)
 
 
-def _local(text: str) -> str:
-    """Read ISO 8601 without an offset; only a long value costs a pattern, short ones are days."""
+def iso_sql(text: str) -> str:
+    """Return SQL that reads ISO 8601 without an offset; only long values cost a pattern, short ones are days.
+
+    Parameters
+    ----------
+    text : str
+        SQL for the trimmed text.
+    """
     return (
         f"CASE WHEN length({text}) <= 10 THEN TRY_CAST(CASE WHEN contains(substr({text}, 5, 1), '-') "
         f"OR contains(substr({text}, 5, 1), '/') THEN {text} END AS TIMESTAMP) "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from habitue.records.currencies import as_rates
 from habitue.records.customer_log import CustomerLog
 from habitue.records.days import as_day
 from habitue.records.door import Reading
@@ -38,6 +39,7 @@ def read_log(
     encoding: str | None = None,
     observed_until: date | str | None = None,
     not_after: date | str | None = None,
+    rates: Any = None,
     engine: DuckDBEngine | None = None,
 ) -> CustomerLog:
     """Read a transaction log from a file, a database or a frame.
@@ -66,6 +68,9 @@ def read_log(
         The last day on which the log is complete; the day of the last record where None.
     not_after : date or str, optional
         Today: rows of later days are typing errors and set aside. One of them would move the end of the log.
+    rates : Mapping or frame, optional
+        What other currencies are worth in the one that amounts are converted to, as `CustomerLog` takes it;
+        `currency` names the column that says which a row is in.
     engine : DuckDBEngine, optional
         Where to hold the records; a fresh in-memory engine where None.
 
@@ -118,6 +123,7 @@ def read_log(
         decimal=decimal,
         observed_until=None if observed_until is None else as_day(observed_until, "observed_until"),
         not_after=None if not_after is None else as_day(not_after, "not_after"),
+        rates=None if rates is None else as_rates(rates),
     )
     relation = open_source(engine, source, table=table, query=query, delimiter=delimiter, encoding=encoding)
     return CustomerLog.from_relation(engine, relation, mapping, reading)

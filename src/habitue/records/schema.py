@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["SCHEMAS", "Column", "ColumnKind", "Schema"]
+__all__ = ["RECORDED_AT", "SCHEMAS", "Column", "ColumnKind", "Schema"]
 
-ColumnKind = Literal["id", "instant", "money", "number", "text", "flag"]
+RECORDED_AT = "recorded_at"
+"""The column, in every kind, that says when a record became known; its own day where there is none."""
+
+ColumnKind = Literal["id", "instant", "money", "number", "text", "flag", "day"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,19 @@ class Schema:
         The column that says when the record came to be; empty for `customers`, which has none.
     known_later : Mapping[str, str]
         Columns that are filled in after the record came to be, and the instant from which they are known.
+        Where a source lacks that instant nobody can tell when they were known, so they are never told.
+    not_before : Mapping[str, str]
+        Optional instants whose day may not lie before that of another instant of the record.
+    derived : Mapping[str, str]
+        Columns that the door itself adds, and their SQL type.
     """
 
     kind: str
     columns: tuple[Column, ...]
     instant: str
     known_later: Mapping[str, str] = field(default_factory=dict[str, str])
+    not_before: Mapping[str, str] = field(default_factory=dict[str, str])
+    derived: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -63,13 +73,18 @@ def _schema(
     required: Mapping[str, ColumnKind],
     optional: str,
     known_later: Mapping[str, str] | None = None,
+    *,
+    not_before: Mapping[str, str] | None = None,
+    derived: Mapping[str, str] | None = None,
 ) -> Schema:
-    """Build a schema; `optional` lists ``name:kind`` pairs."""
+    """Build a schema; `optional` lists ``name:kind`` pairs, and any record may say when it was recorded."""
     columns = [Column(name, column_kind, True) for name, column_kind in required.items()]
-    for pair in optional.split():
+    for pair in [*optional.split(), f"{RECORDED_AT}:instant"]:
         name, _, column_kind = pair.partition(":")
         columns.append(Column(name, column_kind))  # pyright: ignore[reportArgumentType]
-    return Schema(kind, tuple(columns), instant, dict(known_later or {}))
+    return Schema(
+        kind, tuple(columns), instant, dict(known_later or {}), dict(not_before or {}), dict(derived or {})
+    )
 
 
 SCHEMAS: Mapping[str, Schema] = MappingProxyType(
@@ -82,6 +97,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 {"customer_id": "id", "timestamp": "instant", "amount": "money"},
                 "order_id:text product_id:text category:text quantity:number list_price:money discount:money "
                 "margin:money channel:text currency:text",
+                derived={"return_of_day": "DATE"},
             ),
             _schema(
                 "contracts",
@@ -90,6 +106,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "ended_at:instant plan:text billing_period_days:number auto_renew:flag termination_fee:money "
                 "ended_reason:text",
                 {"ended_at": "ended_at", "ended_reason": "ended_at"},
+                not_before={"ended_at": "started_at"},
             ),
             _schema(
                 "events",
@@ -101,7 +118,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "feedback",
                 "timestamp",
                 {"customer_id": "id", "timestamp": "instant", "survey": "text", "score": "number"},
-                "scale_min:number scale_max:number text:text product_id:text",
+                "scale_min:number scale_max:number text:text product_id:text sentiment:number",
             ),
             _schema(
                 "tickets",
@@ -109,7 +126,12 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 {"customer_id": "id", "opened_at": "instant"},
                 "closed_at:instant first_response_at:instant topic:text severity:text escalated:flag "
                 "reopened:flag",
-                {"closed_at": "closed_at", "first_response_at": "first_response_at"},
+                {
+                    "closed_at": "closed_at",
+                    "first_response_at": "first_response_at",
+                    "escalated": "closed_at",
+                    "reopened": "closed_at",
+                },
             ),
             _schema(
                 "rewards",

@@ -12,16 +12,17 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from habitue.errors import DataError, SettingsError
-from habitue.records.csv_files import OPENERS, CsvFile, refuse_bad_names, sniff_csv
+from habitue.records.csv_files import OPENERS, CsvFile, sniff_csv
 from habitue.records.csv_repair import Unreadable
 from habitue.records.engine import DuckDBEngine, literal, quoted
+from habitue.records.frames import to_arrow
+from habitue.records.staging import ROW
 
 __all__ = ["Relation", "open_source"]
 
@@ -84,7 +85,7 @@ class Relation:
         return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(names)}
 
     def copy_rows(self, engine: DuckDBEngine, names: Sequence[str]) -> list[Unreadable]:
-        """Copy the named columns to the table ``raw_rows``, numbered by ``raw_row``.
+        """Copy the named columns to the table ``raw_rows``, numbered from 1.
 
         Parameters
         ----------
@@ -110,11 +111,11 @@ class Relation:
             else quoted(name)
             for name in names
         ]
-        selected = ", ".join(["row_number() OVER () AS raw_row", *columns])
+        selected = ", ".join([f"row_number() OVER () AS {ROW}", *columns])
         if self.csv is not None:
             return self.csv.copy_rows(engine, selected)
         try:
-            engine.execute(f"CREATE OR REPLACE TABLE raw_rows AS SELECT {selected} FROM {self.sql}")
+            engine.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS SELECT {selected} FROM {self.sql}")
         except duckdb.Error as error:
             raise DataError(f"{self.described} could not be read: {_first_line(error)}") from error
         return []
@@ -152,7 +153,7 @@ def open_source(
         return _postgres(engine, source, table=table, query=query)
     if isinstance(source, str | Path):
         return _path(engine, Path(source), table, query, delimiter, encoding)
-    arrow = _to_arrow(source)
+    arrow = to_arrow(source)
     name = f"handed_in_{id(arrow)}"
     engine.register(name, arrow)
     return Relation(quoted(name), f"a table of {arrow.num_rows:,} rows", lambda: engine.unregister(name))
@@ -209,6 +210,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _duckdb_file(engine: DuckDBEngine, path: Path, *, table: str | None, query: str | None) -> Relation:
+    home = engine.rows("SELECT current_database()")[0][0]
     try:
         engine.execute(f"ATTACH {literal(str(path))} AS source_file (READ_ONLY)")
     except duckdb.Error as error:
@@ -223,11 +225,11 @@ def _duckdb_file(engine: DuckDBEngine, path: Path, *, table: str | None, query: 
             return Relation(name, f"{name.removeprefix('source_file.')} of {path.name}", release)
         # The query's own names mean tables of that file, so it runs there, and its answer is copied.
         engine.execute("USE source_file")
-        engine.execute(f"CREATE OR REPLACE TABLE memory.main.duckdb_rows AS {_one_select(query, 'duckdb')}")
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE duckdb_rows AS {_one_select(query, 'duckdb')}")
     except duckdb.Error as error:
         raise DataError(f"{path.name} could not be read: {_first_line(error)}") from error
     finally:
-        engine.execute("USE memory")
+        engine.execute(f"USE {quoted(home)}")
         if query is not None:
             release()
     return Relation(
@@ -287,7 +289,7 @@ def _postgres(engine: DuckDBEngine, url: str, *, table: str | None, query: str |
             reader = cursor.fetch_record_batch()
             numerics = frozenset(field.name for field in reader.schema if "numeric" in str(field.type))
             engine.register("postgres_stream", reader)
-            engine.execute("CREATE OR REPLACE TABLE postgres_rows AS SELECT * FROM postgres_stream")
+            engine.execute("CREATE OR REPLACE TEMP TABLE postgres_rows AS SELECT * FROM postgres_stream")
             engine.unregister("postgres_stream")
     except (dbapi.Error, pa.ArrowException, duckdb.Error) as error:
         # The driver's message may repeat the address it was given, password and all: so no chain of causes.
@@ -307,59 +309,3 @@ def _without_secrets(error: Exception, url: str) -> str:
         if secret:
             told = told.replace(secret, "***")
     return told
-
-
-# --- frames
-
-
-def _to_arrow(source: Any) -> pa.Table:
-    if isinstance(source, pd.DataFrame):
-        return _pandas_to_arrow(source)
-    if isinstance(source, pa.Table):
-        table = source
-    elif hasattr(source, "__arrow_c_stream__"):
-        table = pa.table(source)
-    else:
-        raise DataError(
-            f"A source must be a path, a URL, or a pandas, Polars or Arrow table; got "
-            f"{type(source).__name__}."
-        )
-    refuse_bad_names(table.column_names, "The table")
-    if table.num_rows == 0:
-        raise DataError("The table is empty; at least one row is needed.")
-    return table
-
-
-def _pandas_to_arrow(frame: pd.DataFrame) -> pa.Table:
-    names = [str(name) for name in frame.columns]
-    refuse_bad_names(names, "The table")
-    if len(frame) == 0:
-        raise DataError("The table is empty; at least one row is needed.")
-    columns = {name: _pandas_column(frame.iloc[:, place]) for place, name in enumerate(names)}
-    return pa.table(columns)
-
-
-def _pandas_column(column: pd.Series) -> pa.Array:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if column.dtype == object:
-        column = column.map(_as_text, na_action="ignore").astype("str")
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        utc = pa.array(column.dt.tz_convert("UTC").dt.tz_localize(None), from_pandas=True)
-        return utc.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC"))
-    try:
-        return pa.array(column, from_pandas=True)
-    except pa.ArrowException:
-        # What Arrow has no type for (complex numbers, lists of all sorts) may stand beside what is needed.
-        return pa.array(column.astype("str"), from_pandas=True)
-
-
-def _as_text(value: Any) -> str:
-    """Write one value of a mixed column so that 1, 1.0 and "1" are the same."""
-    if isinstance(value, float):
-        if value.is_integer():
-            return str(int(value))
-        # Three decimals could be taken for thousands where the decimal sign is a comma.
-        told = repr(float(value))
-        return f"{told}0" if len(told.partition(".")[2]) == 3 else told
-    return str(value)

@@ -1,6 +1,15 @@
 """The customer base at a cutoff: X, and y where the future is known."""
 
+from habitue.snapshots.population import Population, learn_population
 from habitue.snapshots.snapshot import Snapshot, stack, take_snapshot, training_cutoffs
 from habitue.snapshots.window import Window
 
-__all__ = ["Snapshot", "Window", "stack", "take_snapshot", "training_cutoffs"]
+__all__ = [
+    "Population",
+    "Snapshot",
+    "Window",
+    "learn_population",
+    "stack",
+    "take_snapshot",
+    "training_cutoffs",
+]

@@ -14,7 +14,9 @@ import pandas as pd
 
 from habitue.errors import DataError, SettingsError
 from habitue.features import FEATURES, LITERATURE, Feature, build, features_for
+from habitue.features.context import attribute_features
 from habitue.records import CustomerLog
+from habitue.snapshots.population import Population
 from habitue.snapshots.window import Window
 
 __all__ = ["Snapshot", "stack", "take_snapshot", "training_cutoffs"]
@@ -25,6 +27,14 @@ SELECT customer_id,
     CAST(SUM(amount) AS DOUBLE) AS spend
 FROM transactions
 WHERE day > $cutoff AND day <= $end
+GROUP BY customer_id
+"""
+
+_CANCELLED = """
+SELECT customer_id, COUNT(*) FILTER (
+    WHERE day <= $end AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $end)
+) = 0 AS churned
+FROM contracts
 GROUP BY customer_id
 """
 
@@ -41,7 +51,8 @@ class Snapshot:
         What was known, indexed by customer_id: frequency, recency, T, monetary_value and all other features.
     y : DataFrame or None
         What came to be, same index: n_purchases (days with a purchase), spend (money, returns taken off) and
-        churned (no purchase). None where the log ends before the window does.
+        churned (no purchase); of a log without transactions: churned (no contract runs at the end of the
+        window). None where the log ends before the window does.
     """
 
     window: Window
@@ -66,7 +77,11 @@ class Snapshot:
 
 
 def take_snapshot(
-    log: CustomerLog, window: Window, features: Sequence[str | Feature] | None = None
+    log: CustomerLog,
+    window: Window,
+    features: Sequence[str | Feature] | None = None,
+    *,
+    population: Population | None = None,
 ) -> Snapshot:
     """Describe every customer as known at the cutoff, and what they did afterwards where that is known.
 
@@ -79,6 +94,9 @@ def take_snapshot(
     features : sequence of str or Feature, optional
         Columns of X besides the literature's four, which are always there; all that the log's records allow
         where None.
+    population : Population, optional
+        What was learned from a population before (usual prices, levels of attributes); without it features
+        that need it are left out.
 
     Returns
     -------
@@ -105,19 +123,34 @@ def take_snapshot(
     1882
     """
     history = log.until(window.cutoff)
-    chosen = features_for(log.kinds) if features is None else _chosen(features)
-    X = build(history, chosen, horizon=window.horizon)
+    population = population or Population()
+    possible = (*features_for(history, population.tables), *attribute_features(history, population.levels))
+    chosen = possible if features is None else _chosen(features, possible)
+    with population.readable_in(log.engine):
+        X = build(history, chosen, horizon=window.horizon)
     if window.end > log.observed_until:
         return Snapshot(window, X, None)
-    found = log.engine.frame(_OUTCOMES, {"cutoff": window.cutoff, "end": window.end}).set_index("customer_id")
-    y = found.reindex(X.index).fillna(0.0)
+    return Snapshot(window, X, _outcomes(log, window, X.index))
+
+
+def _outcomes(log: CustomerLog, window: Window, customers: pd.Index) -> pd.DataFrame:
+    """Return what came to be: purchases or, in a log without transactions, contracts that go on."""
+    days = {"cutoff": window.cutoff, "end": window.end}
+    if "transactions" not in log.kinds:
+        there = "ended_at" in log.engine.columns("contracts")
+        sql = _CANCELLED if there else _CANCELLED.replace("ended_at", "NULL")
+        found = log.engine.frame(sql, {"end": window.end}).set_index("customer_id")
+        return found.reindex(customers).astype("bool")
+    found = log.engine.frame(_OUTCOMES, days).set_index("customer_id")
+    y = found.reindex(customers).fillna(0.0)
     y["n_purchases"] = y["n_purchases"].astype("int64")
     y["churned"] = y["n_purchases"] == 0
-    return Snapshot(window, X, y)
+    return y
 
 
-def _chosen(features: Sequence[str | Feature]) -> tuple[Feature, ...]:
-    known = {feature.name: feature for feature in FEATURES}
+def _chosen(features: Sequence[str | Feature], possible: Sequence[Feature]) -> tuple[Feature, ...]:
+    # What the log does not allow is known too: `build` says what is missing for it.
+    known = {feature.name: feature for feature in (*FEATURES, *possible)}
     unknown = [name for name in features if isinstance(name, str) and name not in known]
     if unknown:
         raise SettingsError(f"There is no feature {', '.join(unknown)}. Known are: {', '.join(known)}.")

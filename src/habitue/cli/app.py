@@ -1,0 +1,163 @@
+"""The application, and what its commands share: options, settings, the clock.
+
+This is the only place that looks at the clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from habitue import __version__
+
+if TYPE_CHECKING:
+    from habitue.pipelines.settings import Settings
+    from habitue.records import CustomerLog
+    from habitue.terminal import Terminal
+    from habitue.tracking import Store
+
+__all__ = [
+    "AsJson",
+    "SettingsFile",
+    "app",
+    "champions",
+    "epilog",
+    "home_of",
+    "now",
+    "opened",
+    "recipes_beside",
+    "settings_of",
+    "store_at",
+]
+
+_EPILOG = (
+    "Exit codes: 0 done; 1 unexpected error; 2 wrong use; 3 data; 4 settings or recipe; 5 a model could not "
+    "be fitted; 6 registry; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="habitue",
+    help="Churn and customer lifetime value: who is about to leave, what they are worth, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+)
+
+SettingsFile = Annotated[Path, typer.Option("--settings", "-s", help="The settings file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.", is_eager=True)]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"habitue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, help="Say which.")] = False,
+    debug: Debug = False,
+) -> None:
+    _ = version, debug  # both are read elsewhere: by their callback, and by main
+
+
+def epilog(example: str) -> str:
+    """Return what stands below a command's help.
+
+    Parameters
+    ----------
+    example : str
+        A command line that works.
+    """
+    return f"Example: {example}\n\n{_EPILOG}"
+
+
+def settings_of(path: Path) -> Settings:
+    """Read the settings file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    from habitue.pipelines.settings import read_settings
+
+    return read_settings(path)
+
+
+def opened(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
+    """Read the settings and the log that they name.
+
+    Parameters
+    ----------
+    path : Path
+        The settings file.
+    terminal : Terminal
+        Where progress is told.
+    """
+    settings = settings_of(path)
+    with terminal.working(n_stages=1):
+        terminal.step(f"reading {Path(settings.data.source).name}")
+        return settings.data.read(path.parent, today=date.today()), settings
+
+
+def recipes_beside(settings: Path) -> list[Path]:
+    """Return the recipes that lie beside the settings.
+
+    Parameters
+    ----------
+    settings : Path
+        The settings file.
+    """
+    return sorted((settings.parent / "models").glob("*.toml"))
+
+
+def champions(settings: Path) -> list[str]:
+    """Name the champions of the recipes beside the settings; the built-in ones' where there are none.
+
+    Parameters
+    ----------
+    settings : Path
+        The settings file.
+    """
+    from habitue.pipelines.recipes import read_recipe
+
+    names = dict.fromkeys(read_recipe(path).name for path in recipes_beside(settings))
+    return [f"{name}@champion" for name in names or ("habitue-churn", "habitue-clv")]
+
+
+def home_of(settings: Settings, path: Path) -> str:
+    """MLflow's home; a relative folder lies beside the settings file.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the file says.
+    path : Path
+        The file.
+    """
+    return settings.mlruns if "://" in settings.mlruns else str(path.parent / settings.mlruns)
+
+
+def store_at(home: str) -> Store:
+    """Open MLflow's home.
+
+    Parameters
+    ----------
+    home : str
+        A folder or an address.
+    """
+    from habitue.tracking import open_store
+
+    return open_store(home)
+
+
+def now() -> datetime:
+    """Return this moment, in UTC."""
+    return datetime.now(UTC)

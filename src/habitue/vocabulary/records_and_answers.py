@@ -1,0 +1,46 @@
+"""Words that are no features: who and when, what came to be, and what models answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from habitue.vocabulary.term import Term
+
+__all__ = ["TERMS"]
+
+TERMS: Mapping[str, Term] = {
+    # who and when
+    "customer_id": Term("The customer, as the source names them.", ""),
+    "timestamp": Term("When it happened.", ""),
+    "amount": Term("Money of one transaction; negative for a return.", "money"),
+    "cutoff": Term("The day up to which records were known, included.", ""),
+    "horizon": Term("Days ahead that an answer covers, starting the day after the cutoff.", "day"),
+    "observed_until": Term("The last day on which the log is complete.", ""),
+    # outcomes: facts about an interval
+    "n_purchases": Term("Days with a purchase within the horizon.", "count"),
+    "spend": Term("Money spent within the horizon, returns taken off.", "money"),
+    "churned": Term("No purchase within the horizon: a fact, known afterwards.", ""),
+    # what models answer
+    "p_alive": Term(
+        "Belief that the customer has not left for good, by the BG/NBD model.", "probability"
+    ),
+    "churn_probability": Term("Predicted chance of no purchase within the horizon.", "probability"),
+    "expected_purchases": Term("Expected days with a purchase within the horizon.", "count"),
+    "expected_spend": Term("Expected mean amount of a purchase.", "money"),
+    "clv": Term("Expected spend within the horizon, returns taken off.", "money"),
+    "clv_lower": Term("Lower end of the interval for the customer's spend within the horizon.", "money"),
+    "clv_upper": Term("Upper end of the interval for the customer's spend within the horizon.", "money"),
+    "decile": Term(
+        "Tenth of the base by clv, 1 the highest; by churn_probability where there is no clv.", ""
+    ),
+    "reason_1": Term("What moved the prediction most, in words.", ""),
+    "reason_2": Term("What moved the prediction second most, in words.", ""),
+    "reason_3": Term("What moved the prediction third most, in words.", ""),
+    "model_name": Term("Registered model that answered; of the churn model where two did.", ""),
+    "model_version": Term("Its version in the registry.", ""),
+    "run_id": Term("The MLflow run that trained it.", ""),
+    "clv_model_name": Term("Registered model behind clv, where two models answered.", ""),
+    "clv_model_version": Term("Its version in the registry.", ""),
+    "clv_run_id": Term("The MLflow run that trained it.", ""),
+    "scored_at": Term("When the scores were made (UTC).", ""),
+}  # fmt: skip
