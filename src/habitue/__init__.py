@@ -5,6 +5,7 @@ The folders tell the journey; each package imports only packages to the left of 
     errors < vocabulary < numerics < records < features < (snapshots | models) < evaluation < decisions
            < scorecard < (report | tracking) < pipelines < cli
 
+    vocabulary   every column and feature name: meaning, unit, pillar
     records      what happened: a log of transactions and more, checked at the door
     features     what was known at a cutoff: SQL aggregates, one row a customer
     snapshots    the customer base at a cutoff: X, and y where the future is known
@@ -15,6 +16,7 @@ The folders tell the journey; each package imports only packages to the left of 
     report       told: one HTML page
     tracking     remembered: MLflow
     pipelines    the verbs behind the command line
+    cli          one command per pipeline
 
 Names are loaded when first used: ``import habitue`` pulls in neither mlflow nor lightgbm nor matplotlib.
 

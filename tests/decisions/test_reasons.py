@@ -171,7 +171,7 @@ def test_pillars_add_up_to_the_whole(seed: int) -> None:
     pillars = {VOCABULARY[name].pillar for name in FEATURES}
     assert set(sums) == {pillar.value for pillar in pillars if pillar} | {"other"}
     assert (sums["other"] == 1.0).all()
-    habit = ["gap_mean", "gap_max", "gap_last", "gap_cv", "gap_geometric_mean", "weekend_share"]
+    habit = [name for name in FEATURES if VOCABULARY[name].pillar == "habit"]
     np.testing.assert_allclose(sums["habit"], moved[habit].sum(axis=1), atol=1e-12)
 
 

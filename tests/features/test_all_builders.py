@@ -149,7 +149,11 @@ def test_a_late_record_counts_once_it_was_known(frames, random):
     late, kept = {}, {}
     for kind, frame in frames.items():
         is_late = pd.Series([random.random() < 0.5 and place > 0 for place in range(len(frame))])
-        known_at = frame[WHEN.get(kind, "timestamp")]
+        when = WHEN.get(kind, "timestamp")
+        if when is None:
+            late[kind] = kept[kind] = frame
+            continue
+        known_at = frame[when]
         late[kind] = frame.assign(
             recorded_at=known_at.where(~is_late, pd.Timestamp(CUTOFF) + pd.Timedelta("1D"))
         )

@@ -29,8 +29,8 @@ TextArray = npt.NDArray[np.object_]
 _SUFFIX = re.compile(r"_\d+d$|_last_period$|_(total|mean|max|first|last|ratio)$")
 """What tells the members of a family apart: the window or the aggregate."""
 
-_COUNTED = re.compile(r"\b(purchase|interaction|kind)s\b")
-"""Nouns that are counted, and so have a singular."""
+_COUNTED = re.compile(r"(\{value\} (?:(?:repeat|active|community|different) )?[a-z]+?)(ies|s)\b")
+"""The noun that is counted, and so has a singular."""
 
 
 def reasons_in_words(contributions: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +137,7 @@ def _phrase(name: str, term: Term, value: float) -> str:
     written = _WRITERS.get(term.unit, _number)(value)
     phrase = term.phrase or f"{name} {{value}}"
     if written == "1" and term.unit == "count":
-        phrase = _COUNTED.sub(r"\1", phrase)
+        phrase = _COUNTED.sub(lambda found: found[1] + ("y" if found[2] == "ies" else ""), phrase)
     # No str.format: a feature may have braces in its name.
     return phrase.replace("{value}", written)
 

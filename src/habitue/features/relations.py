@@ -160,10 +160,11 @@ FROM (
 
 _LOWEST = "COALESCE(scale_min, CASE WHEN survey = 'nps' THEN 0 ELSE 1 END)"
 _HIGHEST = "COALESCE(scale_max, CASE WHEN survey = 'nps' THEN 10 ELSE 5 END)"
+_SHARE = f"(score - {_LOWEST}) / ({_HIGHEST} - {_LOWEST})"
 _ANSWERS = f"""
 SELECT {{key}}, day, timestamp, survey, score, text, product_id, sentiment,
-    (score - {_LOWEST}) / ({_HIGHEST} - {_LOWEST}) AS share,
-    ROW_NUMBER() OVER (PARTITION BY {{key}}, survey ORDER BY timestamp DESC, score) AS nth_last
+    {_SHARE} AS share,
+    ROW_NUMBER() OVER (PARTITION BY {{key}}, survey ORDER BY timestamp DESC, score, {_SHARE}) AS nth_last
 FROM feedback
 """
 
