@@ -27,7 +27,7 @@ from habitue.records.spark_door import admit_spark_table, id_type
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession  # pyright: ignore[reportMissingImports]
 
 __all__ = ["SparkEngine", "read_spark_log"]
 

@@ -16,7 +16,7 @@ from habitue.records.reading import Reading
 from habitue.records.schema import RECORDED_AT, Column, Schema
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession  # pyright: ignore[reportMissingImports]
 
 __all__ = ["admit_spark_table", "id_type"]
 
