@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
@@ -125,7 +126,7 @@ def test_no_balance_below_zero_and_none_of_those_without_points():
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(-80, 100)), min_size=1, max_size=25))
 def test_points_of_one_lifetime_equal_a_purse(moves):
     """Points last 200 days, in a purse from which the oldest are taken; nobody spends what is not there."""
-    start, last = np.datetime64("2023-01-01"), 730  # the cutoff, 2024-12-31
+    start, last = dt.date(2023, 1, 1), 730  # the cutoff, 2024-12-31
     rows, purse = [], []
     for day, points in sorted(moves, key=lambda move: move[0]):
         purse = [(born, left) for born, left in purse if born + 200 > day]
@@ -137,8 +138,8 @@ def test_points_of_one_lifetime_equal_a_purse(moves):
             for place, (born, left) in enumerate(purse):
                 taken = min(left, wanted)
                 purse[place], wanted = (born, left - taken), wanted - taken
-        expires = str(start + day + 200) if points > 0 else None
-        rows.append((str(start + day), points, expires, None))
+        expires = str(start + dt.timedelta(days=day + 200)) if points > 0 else None
+        rows.append((str(start + dt.timedelta(days=day)), points, expires, None))
     told = of_one(rewards=rewards(*rows))
     there = [(born, left) for born, left in purse if born + 200 > last]
     assert told["points_balance"] == sum(left for _, left in there)
