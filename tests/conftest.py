@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ import pytest
 from hypothesis import settings
 
 from habitue.cli import main
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 # The same examples on every run, to judge a change by itself; HYPOTHESIS_PROFILE=wander looks further.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -164,6 +167,47 @@ def new_shop(tmp_path: Path, mlflow_home: Path) -> Callable[[pd.DataFrame], Path
         return tmp_path / "shop"
 
     return make
+
+
+BROWSERS = ("chromium", "google-chrome", "chromium-browser")
+OF_BROWSERS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+
+
+class Opened:
+    """A page with everything it said and asked for."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(address)
+
+
+@pytest.fixture(scope="module")
+def open_page() -> Iterator[Callable[..., Opened]]:
+    """Return what opens an address in a real browser: ``open_page(address, viewport=...)``."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"none of the browsers {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=OF_BROWSERS)
+
+        def opened(address: str, **settings: Any) -> Opened:
+            return Opened(browser.new_page(**settings), address)
+
+        yield opened
+        browser.close()
 
 
 class Postgres(NamedTuple):

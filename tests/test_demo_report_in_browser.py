@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-]
-NAMES = ("chromium", "google-chrome", "chromium-browser")
-
-
-class Opened:
-    """A page with everything it said and asked for."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(address)
-
 
 @pytest.fixture(scope="module")
-def opened(demo_run: Any) -> Iterator[Opened]:
+def opened(demo_run: Any, open_page: Any) -> Any:
     assert demo_run.code == 0, demo_run.err
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"none of the browsers {', '.join(NAMES)} is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        yield Opened(page, (demo_run.home / "demo" / "report.html").as_uri())
-        browser.close()
+    return open_page(
+        (demo_run.home / "demo" / "report.html").as_uri(), viewport={"width": 1280, "height": 900}
+    )
 
 
-def test_charts_are_drawn(opened: Opened) -> None:
+def test_charts_are_drawn(opened: Any) -> None:
     charts = opened.page.evaluate(
         """() => [...document.querySelectorAll("svg.chart")].map(svg => {
           const seen = svg.getBoundingClientRect();
@@ -59,7 +29,7 @@ def test_charts_are_drawn(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("name", ["clv", "churn_probability"])
-def test_table_sorts_by_click(opened: Opened, name: str) -> None:
+def test_table_sorts_by_click(opened: Any, name: str) -> None:
     heading = opened.page.locator(f'#customers th[data-name="{name}"]')
     directions = {}
     for _ in range(2):
@@ -78,13 +48,13 @@ def test_table_sorts_by_click(opened: Opened, name: str) -> None:
     assert directions["descending"] == sorted(directions["descending"], reverse=True)
 
 
-def test_it_says_what_it_is_about(opened: Opened) -> None:
+def test_it_says_what_it_is_about(opened: Any) -> None:
     text = opened.page.inner_text("body")
     for words in ("CDNOW", "23,570", "BG/NBD", "LightGBM", "habitue-churn", "habitue-clv"):
         assert words in text
 
 
-def test_no_request_leaves_the_machine(opened: Opened) -> None:
+def test_no_request_leaves_the_machine(opened: Any) -> None:
     opened.page.mouse.wheel(0, 30_000)
     opened.page.wait_for_timeout(200)
     assert opened.asked == [opened.address]

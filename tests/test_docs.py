@@ -21,6 +21,7 @@ import pytest
 
 import habitue
 from habitue import cli
+from habitue.features import FEATURES
 from habitue.vocabulary import VOCABULARY
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -164,17 +165,33 @@ def test_the_glossary_has_every_word() -> None:
     assert [name for name, term in VOCABULARY.items() if f"| `{name}` | {term.meaning} |" not in told] == []
 
 
+def test_the_feature_page_has_every_feature_once() -> None:
+    told = (GENERATED / "features.md").read_text(encoding="utf-8")
+    names: list[str] = []
+    for row in re.findall(r"^\| (`.*?) \|", told, re.MULTILINE):
+        first, *windows = re.findall(r"`([^`]+)`", row)
+        names += [first, *(re.sub(r"\d+d$", window, first) for window in windows)]
+    assert sorted(names) == sorted(name for name, term in VOCABULARY.items() if term.pillar is not None)
+    flat = " ".join(told.split())
+    alone = [one for one in FEATURES if f"| `{one.name}` |" in told]
+    assert [one.name for one in alone if " ".join(one.sql.split()) not in flat] == []
+
+
 def test_the_map_is_the_same_everywhere() -> None:
     docstring = re.sub(r"(?m)^    ", "", habitue.__doc__ or "")
-    drawn = docstring[docstring.index("errors <") : docstring.index("\n\nNames are loaded")].strip()
-    readme = next(block.text for block in blocks(ROOT / "README.md") if block.text.startswith("errors <"))
+    drawn = docstring[docstring.index("(errors | files) <") : docstring.index("\n\nNames are loaded")].strip()
+    readme = next(
+        block.text for block in blocks(ROOT / "README.md") if block.text.startswith("(errors | files) <")
+    )
     assert readme.strip() == drawn
 
 
 def test_the_map_names_every_folder() -> None:
     package = Path(habitue.__file__).parent
     folders = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
-    readme = next(block.text for block in blocks(ROOT / "README.md") if block.text.startswith("errors <"))
+    readme = next(
+        block.text for block in blocks(ROOT / "README.md") if block.text.startswith("(errors | files) <")
+    )
     assert folders == {line.split()[0] for line in readme.partition("\n\n")[2].splitlines()}
 
 

@@ -2,8 +2,8 @@
 
 The folders tell the journey; each package imports only packages to the left of it::
 
-    errors < vocabulary < numerics < records < features < (snapshots | models) < evaluation < decisions
-           < scorecard < (report | tracking) < pipelines < cli
+    (errors | files) < vocabulary < numerics < records < features < (snapshots | models) < evaluation
+           < decisions < scorecard < (report | tracking) < pipelines < cli
 
     vocabulary   every column and feature name: meaning, unit, pillar
     records      what happened: a log of transactions and more, checked at the door
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         BoostedChurnClassifier,
         BoostedValueRegressor,
         BTYDChurnClassifier,
+        BTYDFeatures,
         BTYDValueRegressor,
         CovariatePaths,
         GammaGamma,
@@ -62,12 +63,20 @@ if TYPE_CHECKING:
         from_lifetimes,
     )
     from habitue.numerics import Discount
-    from habitue.records import CustomerLog, datasets, read_log
+    from habitue.records import CustomerLog, Source, datasets, read_log, read_records
     from habitue.records.business import BusinessParams, simulate_business
     from habitue.records.simulators import simulate_log
     from habitue.records.spark import read_spark_log
     from habitue.report import plots
-    from habitue.snapshots import Population, Snapshot, Window, learn_population, take_snapshot
+    from habitue.snapshots import (
+        Population,
+        Snapshot,
+        Window,
+        learn_population,
+        stack,
+        take_snapshot,
+        take_snapshots,
+    )
 
 _HOMES = {
     "BDW": "habitue.models",
@@ -75,6 +84,7 @@ _HOMES = {
     "BGCNBDk": "habitue.models",
     "BGNBD": "habitue.models",
     "BTYDChurnClassifier": "habitue.models",
+    "BTYDFeatures": "habitue.models",
     "BTYDValueRegressor": "habitue.models",
     "Backtest": "habitue.evaluation",
     "BoostedChurnClassifier": "habitue.models",
@@ -94,6 +104,7 @@ _HOMES = {
     "Population": "habitue.snapshots",
     "SBG": "habitue.models",
     "Snapshot": "habitue.snapshots",
+    "Source": "habitue.records",
     "Window": "habitue.snapshots",
     "backtest": "habitue.evaluation",
     "clv_distribution": "habitue.models",
@@ -104,10 +115,13 @@ _HOMES = {
     "learn_population": "habitue.snapshots",
     "plots": "habitue.report",
     "read_log": "habitue.records",
+    "read_records": "habitue.records",
     "read_spark_log": "habitue.records.spark",
     "simulate_business": "habitue.records.business",
     "simulate_log": "habitue.records.simulators",
+    "stack": "habitue.snapshots",
     "take_snapshot": "habitue.snapshots",
+    "take_snapshots": "habitue.snapshots",
 }
 
 __all__ = [
@@ -119,6 +133,7 @@ __all__ = [
     "SBG",
     "BGCNBDk",
     "BTYDChurnClassifier",
+    "BTYDFeatures",
     "BTYDValueRegressor",
     "Backtest",
     "BoostedChurnClassifier",
@@ -135,6 +150,7 @@ __all__ = [
     "ParetoNBDPaths",
     "Population",
     "Snapshot",
+    "Source",
     "Window",
     "backtest",
     "clv_distribution",
@@ -145,10 +161,13 @@ __all__ = [
     "learn_population",
     "plots",
     "read_log",
+    "read_records",
     "read_spark_log",
     "simulate_business",
     "simulate_log",
+    "stack",
     "take_snapshot",
+    "take_snapshots",
 ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -22,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from habitue.errors import HabitueWarning
+from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +51,7 @@ _SHORT = {
 _WIDE = 116
 """Columns from which a table of scores shows intervals too."""
 
-_SEE_IN_PYTHON = "See log.quarantine('transactions')."
+_SEE_IN_PYTHON = re.compile(r"See log\.quarantine\('\w+'\)\.")
 _SEE_HERE = "To see them: habitue check --quarantine FILE"
 
 
@@ -102,7 +104,7 @@ class Terminal:
     def _note(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, HabitueWarning) and str(message) not in self._warned:
             self._warned.add(str(message))
-            told = str(message).replace(_SEE_IN_PYTHON, _SEE_HERE)
+            told = _SEE_IN_PYTHON.sub(_SEE_HERE, str(message))
             self._err.print(Text(f"Note: {told}", style="yellow"))
 
     def step(self, line: str) -> None:
@@ -206,26 +208,6 @@ class Terminal:
             )
         for model, why in missing.items():
             self.say(f"{model} could not be fitted: {why}")
-
-    def log(self, facts: Mapping[str, Any]) -> None:
-        """Print what `habitue.pipelines.examine.examine` found in a log.
-
-        Parameters
-        ----------
-        facts : Mapping[str, Any]
-            What was found.
-        """
-        self.say(f"{facts['source']}: {facts['n_rows']:,} rows, {facts['n_admitted']:,} admitted")
-        self.say(f"{facts['n_customers']:,} customers, {facts['first_day']} to {facts['observed_until']}")
-        self.say(
-            f"{facts['share_bought_again']:.1%} bought again; {facts['purchases_per_customer']:.2f} "
-            f"purchases per customer; {facts['total_amount']:,.2f} in total"
-        )
-        for reason, count in facts["quarantined"].items():
-            self.say(f"  set aside: {count:,} rows, {reason}")
-        for note in facts["notes"]:
-            self.say(f"  note: {note}")
-        self.say(f"A horizon of {facts['proposed_horizon']} days would suit: {facts['why_horizon']}.")
 
     def published(self, published: pd.DataFrame) -> None:
         """Print published figures beside those found here.
@@ -338,11 +320,11 @@ def tell_demo(terminal: Terminal, done: Demo, champions: str, mlruns: str) -> No
     """
     terminal.say()
     for one in done.trained.values():
-        when = f"{max(one.tested.trained_until)}, {one.horizon} days ahead"
+        when = f"{max(one.tested.trained_until)}, {one_or_many(one.horizon, 'day')} ahead"
         terminal.scores(one.scores, when, champion=one.choice.label, left_out=one.not_fitted)
     terminal.published(done.published)
     home = mlruns if "://" in mlruns else f"sqlite:///{Path(mlruns).resolve() / 'mlflow.db'}"
-    terminal.say(f"Scores:  {done.scores_path}  ({len(done.scored.frame):,} customers)")
+    terminal.say(f"Scores:  {done.scores_path}  ({one_or_many(len(done.scored.frame), 'customer')})")
     terminal.say(f"Report:  {done.report_path}")
     terminal.say(f"Models:  {champions} in {mlruns}")
     terminal.say()

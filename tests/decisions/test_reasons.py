@@ -14,11 +14,12 @@ import habitue as hb
 from habitue.decisions import by_pillar, reasons_in_words
 from habitue.decisions.reasons import N_REASONS
 from habitue.errors import DataError, SchemaError
-from habitue.models import BTYDChurnClassifier
+from habitue.features import build
+from habitue.models import BoostedChurnClassifier, BTYDChurnClassifier
 from habitue.vocabulary import VOCABULARY
 
 FEATURES = [name for name, term in VOCABULARY.items() if term.pillar]
-VALUES = (0.0, 0.004, 0.3, 0.996, 1.0, 1.3, 2.0, 2.5, 94.0, 12345.67, np.nan)
+VALUES = (-3.2, -0.004, 0.0, 0.004, 0.3, 0.996, 1.0, 1.3, 2.0, 2.5, 94.0, 12345.67, np.nan)
 
 
 def told(name: str, value: float, weight: float = 1.0) -> str:
@@ -58,6 +59,28 @@ def test_every_feature_can_be_told(name: str, value: float) -> None:
         ("spend_total", 1234.5, "spent 1,234.50 in total"),
         ("inactivity_ratio", 2.5, "silent for 2.5 times the usual gap"),
         ("inactivity_ratio", 3.0, "silent for 3 times the usual gap"),
+        ("days_to_next_expected_purchase", 12.0, "12 days to the next expected purchase"),
+        ("days_to_next_expected_purchase", 0.3, "next purchase expected today"),
+        ("days_to_next_expected_purchase", -0.3, "next purchase expected today"),
+        ("days_to_next_expected_purchase", -0.6, "next purchase overdue by 1 day"),
+        ("days_to_next_expected_purchase", -94.0, "next purchase overdue by 94 days"),
+        ("nps_change", -3.0, "last NPS answer differs by -3 from those before"),
+        ("csat_change", -0.004, "last CSAT answer differs by less than 1% from those before"),
+        ("purchases_trend_score", -0.04, "pace of buying changed by a score of 0.0"),
+        ("n_return_reasons", 1.0, "returned things for 1 reason"),
+        ("tier_rank", 2.0, "tier number 2"),
+        ("points_to_next_tier", np.nan, "no tier to reach"),
+        ("segment_is_gold", 1.0, "segment is gold"),
+        ("segment_is_gold", 0.0, "segment is not gold"),
+        ("segment_is_gold", np.nan, "segment is not known"),
+        ("plan_is_pay_as_you_go_", 1.0, "plan is pay as you go"),
+        ("has_app_is_true", 1.0, "has app: yes"),
+        ("has_app_is_true", 0.0, "has app: no"),
+        ("age", 41.5, "age: 41.5"),
+        ("monthly_fee_EUR", 1234.0, "monthly fee EUR: 1,234"),
+        ("return_reason_is_too_small", 0.5, "50% of returns have the reason 'too small'"),
+        ("return_reason_is_too_small", 0.0, "no return has the reason 'too small'"),
+        ("return_reason_is_too_small", np.nan, "no return with a reason"),
     ],
 )
 def test_how_it_reads(name: str, value: float, sentence: str) -> None:
@@ -67,8 +90,8 @@ def test_how_it_reads(name: str, value: float, sentence: str) -> None:
 @pytest.mark.parametrize("name", ["shoe size", "a{b}", "{value}s", "100%"])
 def test_a_feature_that_the_vocabulary_lacks_is_told_by_its_name(name: str) -> None:
     assert told(name, 42.0).startswith(name.replace("{value}", "42"))
-    assert told(name, np.nan) == f"{name} is unknown (raises it)"
-    assert told("shoe size", np.inf) == "shoe size inf (raises it)"
+    assert told(name, np.nan) == f"{name} is not known (raises it)"
+    assert told("shoe size", np.inf) == "shoe size: inf (raises it)"
 
 
 def one(**columns: float) -> pd.DataFrame:
@@ -99,6 +122,14 @@ def test_a_family_is_told_once_by_who_weighs_most_in_its_direction() -> None:
         "last bought 94 days ago (raises it)",
         "",
     ]
+
+
+def test_of_the_levels_of_one_attribute_one_is_told() -> None:
+    moved = one(segment_is_gold=0.5, segment_is_silver=0.7, segment_is_basic=-0.1, city_is_rome=0.2, age=0.1)
+    X = one(segment_is_gold=1.0, segment_is_silver=0.0, segment_is_basic=0.0, city_is_rome=1.0, age=40.0)
+    assert reasons_in_words(moved, X).loc[0].to_list() == [
+        "segment is not silver (raises it)", "city is rome (raises it)", "age: 40 (raises it)",
+    ]  # fmt: skip
 
 
 def test_a_family_weighs_as_much_as_its_members_together() -> None:
@@ -187,6 +218,49 @@ def test_nobody_and_nothing_give_empty_tables() -> None:
     moved, X = random_table(0)
     assert reasons_in_words(moved.iloc[:0], X.iloc[:0]).shape == (0, N_REASONS)
     assert (reasons_in_words(moved[[]], X) == "").all(axis=None)
+
+
+def test_a_learned_level_belongs_to_its_pillar() -> None:
+    moved = one(segment_is_gold=1.0, return_reason_is_damaged=2.0, returns_share=0.5, free_share=0.25)
+    assert by_pillar(moved).loc[0].to_dict() == {"context": 1.0, "perceived_value": 2.5, "other": 0.25}
+
+
+def shop_of_attributes() -> hb.CustomerLog:
+    """Return a log of customers who differ in attributes and in why they send things back."""
+    who = np.arange(400)
+    buys = pd.DataFrame({"customer_id": who, "timestamp": "2024-01-01", "amount": 50})
+    reason = np.array(["too small", "damaged in transit"])[who // 8 % 2]
+    returns = buys.assign(timestamp="2024-01-09", amount=-20, return_reason=reason)
+    customers = pd.DataFrame({
+        "customer_id": who, "plan (new)": np.array(["pay as you go", "flat"])[who % 2],
+        "newsletter": who // 2 % 2 == 1, "shoe size": np.array([36.5, 44.0])[who // 4 % 2],
+    })  # fmt: skip
+    return hb.CustomerLog(transactions=pd.concat([buys, returns]), customers=customers)
+
+
+def test_a_boosted_models_attributes_are_told_well() -> None:
+    """The model knows its columns by name alone."""
+    history = shop_of_attributes().until("2024-01-09")
+    population = hb.learn_population(history)
+    assert population.return_reasons == ("damaged in transit", "too small")
+    features = [one for one in population.features(history) if one.own_term]
+    X = build(history, features, horizon=30)
+    who = X.index.to_numpy()
+    risk = 1.6 * (who % 2) + 0.8 * (who // 2 % 2) + 1.2 * (who // 4 % 2) + 1.2 * (who // 8 % 2)
+    churned = risk + np.random.default_rng(0).logistic(size=len(who)) > 2.4
+    model = BoostedChurnClassifier(n_estimators=40, min_child_samples=10, n_jobs=1).fit(X, churned)
+    words = reasons_in_words(model.contributions(X), X)
+    said = {sentence.rsplit(" (", 1)[0] for sentence in words.to_numpy().ravel()}
+    assert said - {""} <= {
+        "plan new is flat", "plan new is not flat",
+        "plan new is pay as you go", "plan new is not pay as you go",
+        "newsletter: yes", "newsletter: no", "shoe size: 36.5", "shoe size: 44",
+        *(f"100% of returns have the reason '{reason}'" for reason in population.return_reasons),
+        *(f"no return has the reason '{reason}'" for reason in population.return_reasons),
+    }  # fmt: skip
+    assert {"newsletter: yes", "shoe size: 44"} < said
+    assert words.loc[1, "reason_1"].startswith("plan new is")
+    assert words.loc[1, "reason_1"].endswith("(raises it)")
 
 
 def test_a_real_model_is_told_for_real_customers() -> None:

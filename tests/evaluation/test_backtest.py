@@ -18,6 +18,7 @@ from sklearn.linear_model import LinearRegression
 import habitue as hb
 from habitue.errors import DataError, SettingsError
 from habitue.evaluation.backtest import Backtest, backtest
+from habitue.evaluation.learning import Known, what_is_known
 from habitue.evaluation.rivals import BASELINES
 from habitue.evaluation.scores import SCORES
 from habitue.models import (
@@ -134,11 +135,13 @@ def test_what_is_learned_from_ends_on_or_before_the_cutoff(
     module = import_module("habitue.evaluation.backtest")  # the package has a function of that name
     taken: list[hb.Window] = []
 
-    def spy(log: hb.CustomerLog, window: hb.Window, features: Any = None) -> hb.Snapshot:
-        taken.append(window)
-        return hb.take_snapshot(log, window, features)
+    def spy(
+        log: hb.CustomerLog, window: hb.Window, earlier: Any, features: Any = None, *, keep: Any = ()
+    ) -> Known:
+        taken.extend([window, *earlier])
+        return what_is_known(log, window, earlier, features, keep=keep)
 
-    monkeypatch.setattr(module, "take_snapshot", spy)
+    monkeypatch.setattr(module, "what_is_known", spy)
     again = backtest(
         log, [BTYDChurnClassifier()], cutoffs=CUTOFFS[-1:], horizon=HORIZON, n_training=3, step=20
     )

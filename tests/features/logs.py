@@ -44,6 +44,7 @@ _COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "discount": maybe(money(0, 500)),
         "margin": maybe(money(-500, 5000)),
         "channel": maybe(st.sampled_from(["web", "shop"])),
+        "return_reason": maybe(st.sampled_from(["too small", "damaged"])),
     },
     "contracts": {
         "started_at": instants,
@@ -66,7 +67,7 @@ _COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "feedback": {
         "timestamp": instants,
         "survey": st.sampled_from(["nps", "csat", "review"]),
-        "score": st.integers(0, 10).map(float),
+        "score": st.integers(-1, 11).map(float),
         "scale_min": maybe(st.just(0.0)),
         "scale_max": maybe(st.just(10.0)),
         "text": maybe(st.sampled_from(["good", "bad"])),

@@ -20,6 +20,7 @@ from logs import CUTOFF, HORIZON, logs
 from oracle import expected
 
 from habitue.features import FEATURES, ON_REQUEST, build, features_for
+from habitue.features.perceived_value import return_reason_features
 from habitue.records import CustomerLog, DuckDBEngine
 
 RELAXED = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -33,7 +34,8 @@ def build_all(frames, cutoff=CUTOFF):
         log = CustomerLog(**frames, observed_until="2030-01-01", engine=DuckDBEngine(threads=1))
     history = log.until(cutoff)
     on_request = [one for one in FEATURES if one.name in ON_REQUEST]
-    return build(history, [*features_for(history), *on_request], horizon=HORIZON)
+    reasons = return_reason_features(history, ["damaged", "too small"])
+    return build(history, [*features_for(history), *reasons, *on_request], horizon=HORIZON)
 
 
 def shuffled(frames, random):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from habitue.features import build
 from habitue.features.context import FEATURES, attribute_features, attributes
 from habitue.records import CustomerLog, DuckDBEngine
-from habitue.vocabulary import Pillar
+from habitue.vocabulary import Pillar, term_of
 
 CUTOFF = dt.date(2024, 6, 30)
 
@@ -77,7 +77,7 @@ def test_numbers_and_flags_are_features_as_they_are():
             }
         )
     )
-    assert list(found.columns) == ["age", "is_member", "has_app"]
+    assert list(found.columns) == ["age", "is_member_is_true", "has_app_is_true"]
     assert list(found.loc[1]) == [41, 1, 0]
     assert list(found.loc[2].isna()) == [True, True, False]
     assert found.loc[3].isna().all()
@@ -101,6 +101,9 @@ def test_each_level_of_text_is_a_feature():
         ("$$", "attribute"),
         ("frequency", "frequency_attribute"),
         ("churned", "churned_attribute"),
+        ("return reason", "return_reason_attribute"),
+        ("what is this", "what_IS_this"),
+        ("is_is_is", "is_IS_IS"),
     ],
 )
 def test_names_are_words_and_those_of_the_vocabulary_stay_its_own(column, name):
@@ -112,9 +115,31 @@ def test_names_are_words_and_those_of_the_vocabulary_stay_its_own(column, name):
 
 
 def test_names_that_come_to_the_same_are_told_apart():
-    customers = pd.DataFrame({"customer_id": [1], "a b": [1.0], "a-b": [2.0], "a_is_x": [3.0], "a": ["x"]})
-    found = build_attributes(customers, a=["x"])
-    assert found.loc[1].to_dict() == {"a_b": 1, "a_b_": 2, "a_is_x": 3, "a_is_x_": 1}
+    customers = pd.DataFrame({"customer_id": [1], "a b": [1.0], "a-b": [2.0], "a": ["x!"], "a?": ["x"]})
+    found = build_attributes(customers, **{"a": ["x", "x!"], "a?": ["x"]})
+    assert found.loc[1].to_dict() == {"a_b": 1, "a_b_": 2, "a_is_x": 0, "a_is_x_": 1, "a_is_x__": 1}
+
+
+def test_an_attribute_is_never_taken_for_the_reason_of_a_return():
+    customers = pd.DataFrame({"customer_id": [1, 2], "return_reason": ["too small", "other"]})
+    found = build_attributes(customers, return_reason=["too small"])
+    assert found["return_reason_attribute_is_too_small"].to_list()[:2] == [1, 0]
+
+
+def test_what_a_feature_says_can_be_told_from_its_name_alone():
+    """All but the signs that no name has; what is missing is said alike."""
+    customers = pd.DataFrame(
+        {"customer_id": [1], "shoe size": [41], "has_app": [True], "plan": ["gold"], "who is it": ["ann"]}
+    )
+    levels = {"plan": ["gold", "pay as you go"], "who is it": ["ann"]}
+    for one in attribute_features(history_of(customers), levels):
+        told, term = term_of(one.name), one.term
+        assert (told.phrase.lower(), told.zero.lower()) == (
+            term.phrase.replace("_", " "),
+            term.zero.replace("_", " "),
+        )
+        assert told.missing.lower() == term.missing.replace("_", " ")
+        assert (told.unit, told.pillar or Pillar.CONTEXT) == (term.unit, term.pillar)
 
 
 @pytest.mark.parametrize("level", ["it's", 'a "b"', "$cutoff", "a; DROP TABLE customers", "\\", "50%", "{x}"])

@@ -76,6 +76,17 @@ def test_a_promoter_on_any_scale():
     assert list(found["days_since_promoting"].notna()) == expected
 
 
+def test_a_score_off_its_scale_is_no_promoters():
+    asked = [
+        ("ann", "2024-06-01", "nps", 9, None, None), ("ann", "2024-06-02", "nps", 90, None, None),
+        ("bea", "2024-06-01", "nps", -1, None, None), ("bea", "2024-06-02", "nps", 10, None, None),
+    ]  # fmt: skip
+    found = built(feedback=answers(*asked))
+    assert found.loc["ann", ["is_promoter_now", "is_promoter_always"]].isna().to_list() == [True, False]
+    assert found.loc["ann", ["is_promoter_always", "days_since_promoting"]].to_list() == [1, 29]
+    assert found.loc["bea", ["is_promoter_now", "is_promoter_always"]].to_list() == [1, 1]
+
+
 def test_a_promoter_now_and_always():
     found = built(
         feedback=answers(

@@ -10,6 +10,7 @@ import sqlglot
 from habitue.errors import SettingsError
 from habitue.features import FEATURES, Feature, features_for
 from habitue.features.relations import RELATIONS, with_what_they_read
+from habitue.features.switching_costs import tier_features
 from habitue.records import datasets
 from habitue.records.dialects import DIALECTS, translated
 from habitue.vocabulary import VOCABULARY, Pillar
@@ -36,6 +37,8 @@ def test_every_relation_comes_after_what_it_reads(relation):
 def test_names_are_unique_and_every_pillar_line_is_built():
     names = [one.name for one in FEATURES]
     assert len(set(names)) == len(names)
+    names += [one.name for one in tier_features({"silver": 250})]  # made once somebody names the tiers
+    names += ["p_alive", "expected_purchases", "p_no_purchase", "expected_spend"]  # answered by models
     assert set(names) == {name for name, term in VOCABULARY.items() if term.pillar is not None}
 
 

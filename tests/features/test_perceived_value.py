@@ -9,20 +9,20 @@ import pandas as pd
 import pytest
 
 from habitue.features import build
-from habitue.features.perceived_value import FEATURES
+from habitue.features.perceived_value import FEATURES, n_return_reasons, return_reason_features
 from habitue.records import CustomerLog
 from habitue.snapshots.population import Population
 
 CUTOFF = "2024-06-30"
 COLUMNS = [
     "customer_id", "timestamp", "amount", "product_id", "category", "quantity", "list_price", "discount",
-    "margin",
+    "margin", "return_reason",
 ]  # fmt: skip
 PRICES = Population.from_json('{"product_prices": {"tea": "10", "cup": "4"}}')
 
 
 def built(*rows):
-    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame([(*row, *[None] * (len(COLUMNS) - len(row))) for row in rows], columns=COLUMNS)
     history = CustomerLog(transactions=frame, observed_until="2024-12-31").until(CUTOFF)
     with PRICES.readable_in(history.engine):
         return build(history, FEATURES, horizon=30)
@@ -36,7 +36,7 @@ def shop():
         ("ann", "2024-01-01", "3", "cup", "home", 1, "4", "1", "1"),
         ("ann", "2024-04-02", "18", "tea", "food", 2, "10", "2", "6"),
         ("ann", "2024-06-30", "10", "pot", "home", 1, None, "0", None),
-        ("ann", "2024-06-20", "-3", "cup", "home", -1, "4", "-1", "-1"),
+        ("ann", "2024-06-20", "-3", "cup", "home", -1, "4", "-1", "-1", "damaged"),
         ("bea", "2024-06-01", "0", None, None, None, None, None, None),
         ("bea", "2024-07-01", "-5", None, None, None, None, None, None),
     )
@@ -53,6 +53,7 @@ def shop():
         ("returns_share", 3 / 51),
         ("n_returns", 1.0),
         ("days_since_return", 10.0),
+        ("n_return_reasons", 1.0),
         ("lines_per_visit", 4 / 3),
         ("products_per_visit", 4 / 3),
         ("categories_per_visit", 4 / 3),
@@ -68,7 +69,7 @@ def test_a_customer_worked_out_by_hand(shop, name, value):
 
 def test_of_whom_nothing_is_known_most_is_missing(shop):
     known = shop.loc["bea"].dropna()
-    assert dict(known) == {"full_price_share": 1.0, "n_returns": 0.0}
+    assert dict(known) == {"full_price_share": 1.0, "n_returns": 0.0, "n_return_reasons": 0.0}
 
 
 def test_a_single_category_has_no_entropy_and_many_visits_change_nothing():
@@ -97,6 +98,39 @@ def test_products_without_a_usual_price_do_not_count():
     assert math.isnan(found.loc["ann", "usual_price_ratio"])
     assert found.loc["bea", "usual_price_ratio"] == 1.0
     assert math.isnan(found.loc["bea", "usual_price_trend"])
+
+
+REASONS = ["too small", "too-small", "it's \\ odd", "$cutoff"]
+
+
+def reasons_of(*given):
+    """Return the shares of reasons for a customer who buys, and returns once for each reason given."""
+    rows = [("ann", "2024-01-01", 100, "no return, so no reason of one")]
+    rows += [("ann", "2024-02-01", -place, reason) for place, reason in enumerate(given, 1)]
+    rows += [("bea", "2024-01-01", 5, None), ("bea", "2024-07-01", -5, "too small")]
+    frame = pd.DataFrame(rows, columns=["customer_id", "timestamp", "amount", "return_reason"])
+    history = CustomerLog(transactions=frame, observed_until="2024-12-31").until(CUTOFF)
+    return build(history, [*return_reason_features(history, REASONS), n_return_reasons], horizon=30)
+
+
+def test_each_reason_of_a_return_has_its_share_of_those_told():
+    found = reasons_of("too small", None, "too-small", "too small", "it's \\ odd", "$cutoff", "heard of once")
+    names = ["too_small", "too_small_", "it_s_odd", "cutoff"]
+    assert list(found)[:-1] == [f"return_reason_is_{name}" for name in names]
+    assert list(found.loc["ann"]) == [2 / 6, 1 / 6, 1 / 6, 1 / 6, 5]
+
+
+def test_without_a_reason_shares_are_missing():
+    found = reasons_of(None)
+    assert found.iloc[:, :-1].isna().all(axis=None)
+    assert list(found["n_return_reasons"]) == [0, 0]
+
+
+def test_records_without_reasons_have_no_feature_of_them():
+    frame = pd.DataFrame({"customer_id": [1], "timestamp": ["2024-05-01"], "amount": [5]})
+    assert return_reason_features(CustomerLog(transactions=frame).until("2024-05-01"), REASONS) == ()
+    contracts = pd.DataFrame({"customer_id": [1], "started_at": ["2024-01-01"], "price": [5]})
+    assert return_reason_features(CustomerLog(contracts=contracts).until("2024-01-01"), REASONS) == ()
 
 
 def test_a_log_that_names_neither_products_nor_prices_builds_what_it_can():

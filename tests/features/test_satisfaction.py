@@ -86,6 +86,24 @@ def test_scales_are_read():
     assert told[["review_last", "review_mean"]].isna().all()
 
 
+def test_a_score_off_its_scale_is_an_answer_without_a_score():
+    told = of_one(
+        answers(
+            ("2024-01-01", "nps", 4, None, None, None),
+            ("2024-01-02", "nps", 8, None, None, None),
+            ("2024-01-03", "nps", 50, None, None, None),
+            ("2024-01-04", "csat", 0, None, None, None),
+            ("2024-01-05", "csat", 5.000001, None, None, None),
+            ("2024-01-06", "csat", 5, None, None, None),
+            ("2024-01-07", "review", 6, 5, 1, None),  # a scale that counts down
+        )
+    )
+    assert (told["nps_mean"], told["nps_worst"], told["n_nps"]) == (6, 4, 3)
+    assert (told["nps_never_answered"], told["days_since_nps"]) == (0, 88)
+    assert told[["nps_last", "nps_change", "csat_change", "review_last", "review_mean"]].isna().all()
+    assert (told["csat_last"], told["csat_mean"], told["csat_worst"], told["n_csat"]) == (1, 1, 1, 3)
+
+
 def test_of_answers_at_once_the_worst_is_the_last():
     rows = [("2024-01-01", "nps", score, None, None, mood) for score, mood in ((8, 0.5), (2, -0.5), (5, 0.1))]
     for turned in (rows, rows[::-1]):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +23,9 @@ ANSWERS = ("p_alive", "expected_purchases", "p_no_purchase")
 
 
 @pytest.fixture(scope="module")
-def cdnow() -> pd.DataFrame:
+def cdnow(cdnow_sales: pd.DataFrame) -> pd.DataFrame:
     """The CDNOW sample to 1997-09-30, one visit per customer and day, from the file inside lifetimes."""
-    spec = importlib.util.find_spec("lifetimes")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent / "datasets" / "CDNOW_sample.txt"
-    lines = pd.read_csv(
-        path, sep=r"\s+", header=None, names=["_", "customer_id", "day", "quantity", "amount"]
-    )
-    lines["day"] = pd.to_datetime(lines["day"].astype(str))
+    lines = cdnow_sales.assign(day=pd.to_datetime(cdnow_sales["day"].astype(str)))
     end = pd.Timestamp("1997-09-30")
     days = lines[lines["day"] <= end].groupby("customer_id")["day"].agg(["min", "max", "nunique"])
     return pd.DataFrame(
@@ -50,18 +40,6 @@ def cdnow() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def fitted(cdnow: pd.DataFrame) -> BGNBD:
     return BGNBD().fit(cdnow)
-
-
-@pytest.fixture(scope="module")
-def lifetimes() -> Iterator[Any]:
-    """The lifetimes package; importing it warns and changes an option of pandas, which is put back."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = pd.get_option("mode.chained_assignment")
-        import lifetimes as module
-
-        pd.set_option("mode.chained_assignment", before)
-        yield module
 
 
 def simulate(params: BGNBDParams, n: int, seed: int) -> pd.DataFrame:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +27,10 @@ from habitue.numerics.gamma_gamma import GammaGammaParams
 
 
 @pytest.fixture(scope="module")
-def cdnow() -> pd.DataFrame:
+def cdnow(cdnow_sales: pd.DataFrame) -> pd.DataFrame:
     """The CDNOW sample to 1997-09-30: repeat days, and the mean amount of those."""
-    spec = importlib.util.find_spec("lifetimes")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent / "datasets" / "CDNOW_sample.txt"
-    lines = pd.read_csv(
-        path, sep=r"\s+", header=None, names=["_", "customer_id", "day", "quantity", "amount"]
-    )
-    visits = lines[lines["day"] <= 19970930].groupby(["customer_id", "day"], as_index=False)["amount"].sum()
+    lines = cdnow_sales[cdnow_sales["day"] <= 19970930]
+    visits = lines.groupby(["customer_id", "day"], as_index=False)["amount"].sum()
     repeat = visits[visits["day"] > visits.groupby("customer_id")["day"].transform("min")]
     table = repeat.groupby("customer_id")["amount"].agg(frequency="size", monetary_value="mean")
     return table.reindex(visits["customer_id"].unique(), fill_value=0)
@@ -48,18 +39,6 @@ def cdnow() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def fitted(cdnow: pd.DataFrame) -> GammaGamma:
     return GammaGamma().fit(cdnow)
-
-
-@pytest.fixture(scope="module")
-def lifetimes() -> Iterator[Any]:
-    """The lifetimes package; importing it warns and changes an option of pandas, which is put back."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = pd.get_option("mode.chained_assignment")
-        import lifetimes as module
-
-        pd.set_option("mode.chained_assignment", before)
-        yield module
 
 
 def simulate(params: GammaGammaParams, n: int, seed: int) -> pd.DataFrame:

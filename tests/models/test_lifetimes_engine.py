@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +20,6 @@ from habitue.numerics import bgbb, gamma_gamma
 
 HISTORY = ("frequency", "recency", "T")
 HORIZON = 182.0
-
-
-@pytest.fixture(scope="module")
-def lifetimes() -> Iterator[Any]:
-    """The lifetimes package; importing it warns and changes an option of pandas, which is put back."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = pd.get_option("mode.chained_assignment")
-        import lifetimes as module
-
-        pd.set_option("mode.chained_assignment", before)
-        yield module
 
 
 @pytest.fixture(scope="module")

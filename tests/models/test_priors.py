@@ -55,6 +55,14 @@ def test_no_value_makes_a_warning(ours: d.Distribution, _: object) -> None:
     assert not np.isnan(ours.log_density([0.0, 1e-300, 1e300])).any()
 
 
+def test_none_can_be_made_without_its_formula() -> None:
+    class HalfMade(d._Formula):
+        pass
+
+    with pytest.raises(TypeError, match="_log_density"):
+        HalfMade()  # type: ignore[abstract]
+
+
 @given(positive, positive, positive, positive)
 @settings(max_examples=60, deadline=None)
 def test_published_priors_are_expressed_exactly(r: float, weeks: float, a: float, b: float) -> None:

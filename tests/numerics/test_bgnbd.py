@@ -1,11 +1,9 @@
-"""BG/NBD's formulas against 40-digit arithmetic, golden values, and the laws they must obey."""
+"""BG/NBD's formulas against 40-digit arithmetic and the laws they must obey."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
-from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -19,17 +17,6 @@ from habitue.numerics import bgnbd, purchases_ahead
 from habitue.numerics.bgnbd import Params
 
 CDNOW = Params(0.243, 4.414, 0.793, 2.426)
-
-QUANTITIES = {
-    "loglik": bgnbd.log_likelihood,
-    "p_alive": bgnbd.p_alive,
-    "cond_expected_purchases": bgnbd.expected_purchases,
-    "p_no_purchase_in_horizon": bgnbd.p_no_purchase,
-    "expected_purchases_new_customer": bgnbd.expected_purchases_new,
-    "cond_pmf": bgnbd.purchase_pmf,
-    "pmf": bgnbd.purchase_pmf_new,
-    "DERT_continuous": bgnbd.residual_transactions,
-}
 
 
 def exact(params: Params, x: int, t_x: float, T: float) -> tuple[mp.mpf, mp.mpf]:
@@ -79,34 +66,6 @@ def stress_grid() -> list[tuple[Params, int, float, float, float]]:
 
 STRESS = stress_grid()
 SAMPLED = STRESS[:: len(STRESS) // 160]  # every seventh or so, across all the lists
-
-
-def golden() -> list[tuple[str, Params, list[float], float]]:
-    """Return BG/NBD's rows of the golden file, or nothing where it is absent."""
-    path = Path(__file__).resolve().parents[2].parent / "shared" / "golden" / "btyd_values.csv"
-    if not path.is_file():
-        return []
-    with path.open() as file:
-        rows = [
-            row for row in csv.DictReader(file) if row["model"] == "BG/NBD" and row["quantity"] in QUANTITIES
-        ]
-    return [
-        (
-            row["quantity"],
-            Params(*map(float, row["params"].split(";"))),
-            [float(pair.split("=")[1].split()[0]) for pair in row["inputs"].split(" (")[0].split(",")],
-            float(row["value"]),
-        )
-        for row in rows
-    ]
-
-
-def test_golden_values_hold_to_nine_digits(shared_data: Path) -> None:
-    rows = golden()
-    assert {row[0] for row in rows} == set(QUANTITIES)
-    for quantity, params, inputs, value in rows:
-        got = float(QUANTITIES[quantity](params, *inputs))
-        assert got == pytest.approx(value, rel=1e-9), (quantity, params, inputs)
 
 
 def test_expected_purchases_equals_forty_digits_on_the_stress_grid() -> None:

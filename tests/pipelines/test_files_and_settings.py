@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from habitue.errors import SettingsError
 from habitue.pipelines.files import writable_folder, write_beside, write_text
 from habitue.pipelines.recipes import built_in_recipe, read_recipe
 from habitue.pipelines.settings import Settings, read_settings, read_toml
+from habitue.records import SCHEMAS, Source
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """
@@ -130,12 +132,69 @@ def test_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
         ("horizon = -1\n[data]\nsource = 'a'", "'horizon'.*greater than 0"),
         ("cutoff = 'soon'\n[data]\nsource = 'a'", "'cutoff'.*got 'soon'"),
         ("data = 3", "'data'"),
-        ("xyz = 3\n[data]\nsource = 'a'", "'xyz'; known are data, cutoff, horizon"),
+        ("xyz = 3\n[data]\nsource = 'a'", "'xyz'; known are data, records, cutoff, horizon"),
+        ("[records.tickets]\nsource = 'a'", "'data' is missing: say where transactions lie, or contracts in"),
+        ("[data]\namount = 'x'\n[records.contracts]\nsource = 'a'", "'data.source' is missing"),
+        ("[data]\nsource = 'a'\n[records.tikets]\nsource = 'b'", "'records.tikets'; did you mean 'tickets'"),
+        ("[data]\nsource = 'a'\n[records.tickets]\nopened_at = 'b'", "'records.tickets.source' is missing"),
+        (
+            "[data]\nsource = 'a'\n[records.tickets]\nclosed = 'b'",
+            "'records.tickets.closed'; did you mean 'closed_at'",
+        ),
+        (
+            "[data]\nsource = 'a'\n[records.transactions]\nsource = 'b'",
+            r"transactions have the table \[data\]",
+        ),
+        (
+            "[data]\nsource = 'a'\nmemory_limit = 'lots'",
+            "'data.memory_limit': expected a size such as \"3GB\"",
+        ),
+        (
+            "[data]\nsource = 'a'\nrates = 3",
+            "'data.rates': expected a table such as {EUR = 1, USD = \"0.92\"}",
+        ),
     ],
 )
 def test_settings_are_checked_key_by_key(text: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=told):
         read_toml(write_text(tmp_path / "h.toml", text), Settings)
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_column_of_every_kind_is_a_key(kind: str, tmp_path: Path) -> None:
+    columns = {column.name: f"Its {column.name}" for column in SCHEMAS[kind].columns}
+    keys = "\n".join(f"{name} = {given!r}" for name, given in columns.items())
+    table = "data" if kind == "transactions" else f"records.{kind}"
+    main = "" if kind in {"transactions", "contracts"} else "[data]\nsource = 'o.csv'\n"
+    path = write_text(tmp_path / "h.toml", f"{main}[{table}]\nsource = '~/a.csv'\ntable = 't'\n{keys}")
+    source = read_settings(path).tables()[kind].of_kind(kind, tmp_path)
+    assert source == Source(Path.home() / "a.csv", columns, table="t")
+
+
+def test_what_is_one_for_the_whole_log_may_stand_without_transactions(tmp_path: Path) -> None:
+    text = "[data]\ntimezone = 'Asia/Tokyo'\nmemory_limit = '1.5 GiB'\n[records.contracts]\nsource = 'c.csv'"
+    settings = read_settings(write_text(tmp_path / "h.toml", text))
+    assert list(settings.tables()) == ["contracts"]
+    write_text(tmp_path / "c.csv", "customer_id,started_at,price\n1,2024-01-01T20:00:00Z,5\n")
+    log = settings.read(tmp_path, today=date(2030, 1, 1))
+    assert str(log.first_day) == "2024-01-02"
+    assert log.engine.rows("SELECT current_setting('memory_limit')")[0][0] == "1.5 GiB"
+
+
+@pytest.mark.parametrize(
+    "rates",
+    ['rates = {EUR = 1, USD = "0.5"}', "rates = 'rates.csv'", "[data.rates]\nEUR = 1\nUSD = 0.5"],
+)
+def test_rates_are_a_table_or_a_file_beside(rates: str, tmp_path: Path) -> None:
+    write_text(
+        tmp_path / "o.csv", "customer_id,timestamp,amount,currency\n1,2024-01-01,5,EUR\n1,2024-02-01,8,USD\n"
+    )
+    write_text(tmp_path / "rates.csv", "currency,rate,valid_from\nEUR,1,\nUSD,0.5,2024-01-01\n")
+    settings = read_settings(write_text(tmp_path / "h.toml", f"[data]\nsource = 'o.csv'\n{rates}\n"))
+    log = settings.read(tmp_path, today=None)
+    assert [
+        row[0] for row in log.engine.rows("SELECT CAST(amount AS INT) FROM transactions ORDER BY day")
+    ] == [5, 4]
 
 
 def test_settings_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.pipelines.examine import write_quarantine
 from habitue.pipelines.forget import Forgotten, forget
 from habitue.pipelines.score import Scored, manifest_of, write_scores
+from habitue.pipelines.settings import read_settings
 from habitue.pipelines.tell import tell
-from habitue.records import read_log
+from habitue.records import DuckDBEngine, read_log
 from habitue.records.pseudonyms import pseudonym
 from habitue.tracking import Store, load, log_training, open_store, resolve
 from habitue.tracking.registry import CHECKSUMS_TAG
@@ -232,6 +233,32 @@ def test_what_remains_is_told(project: Path) -> None:
     assert "mlflow.db" not in told
 
 
+def test_sources_of_every_kind_are_yours_and_their_id_columns_are_known(project: Path) -> None:
+    """The door set aside a ticket whose id stands in a column that only that source has."""
+    (project / "tickets.csv").write_text(f"Requester,Opened\n{WHO},no day\nother-person,2024-01-05\n")
+    with (project / "habitue.toml").open("a") as settings:
+        settings.write(
+            '[records.tickets]\nsource = "tickets.csv"\ncustomer_id = "Requester"\nopened_at = "Opened"\n'
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HabitueWarning)
+        log = read_settings(project / "habitue.toml").read(project, today=None)
+    write_quarantine(log, project / "set-aside.csv")
+    (project / "out" / "kept.csv").write_text(
+        f"Requester,cutoff,customer_id,horizon,scored_at\n{WHO},1,x,1,1\n"
+    )
+    before = {name: (project / name).read_bytes() for name in ("orders.csv", "tickets.csv")}
+    done = forgotten(project)
+    assert {name: (project / name).read_bytes() for name in before} == before
+    assert naming(project) == {"orders.csv", "tickets.csv", "mine.csv"}
+    assert f"The sources {project / 'orders.csv'}, {project / 'tickets.csv'} are yours" in " ".join(
+        done.remains
+    )
+    cleaned = forgotten(project, files=[project / "tickets.csv"])
+    assert [one.n_rows for one in cleaned.found] == [1]
+    assert f"The source {project / 'orders.csv'} is yours" in " ".join(cleaned.remains)
+
+
 def test_an_mlflow_server_is_not_looked_at_and_no_password_is_told(tmp_path: Path) -> None:
     settings = tmp_path / "habitue.toml"
     address, source = "https://u:s3cret@host/x", "postgresql://u:s3cret@host/db?password=s3cret"
@@ -240,6 +267,15 @@ def test_an_mlflow_server_is_not_looked_at_and_no_password_is_told(tmp_path: Pat
     assert done.remains[0] == "MLflow's home https://***@host/x is no folder and was not looked at."
     assert "The source postgresql://***@host/db is yours" in done.remains[1]
     assert "s3cret" not in repr(done)
+
+
+def test_a_log_kept_in_a_file_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("customer_id,timestamp,amount\na,2024-01-01,1\n")
+    (tmp_path / "habitue.toml").write_text('[data]\nsource = "orders.csv"\n')
+    engine = DuckDBEngine(path=tmp_path / "log.duckdb")
+    read_log(tmp_path / "orders.csv", engine=engine)
+    told = " ".join(forget(["a"], settings=tmp_path / "habitue.toml").remains)
+    assert f"Not opened: {tmp_path / 'log.duckdb'}." in told
 
 
 def test_a_mention_in_mlflow_is_told_and_left(project: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 
 import habitue as hb
 from habitue.errors import SettingsError
-from habitue.pipelines.propose import propose, propose_horizon, write_settings
+from habitue.pipelines.propose import propose, propose_horizon
 from habitue.pipelines.settings import read_settings
+from habitue.pipelines.settings_text import write_settings
 
 TODAY = date(2030, 1, 1)
 
@@ -28,10 +30,12 @@ def written(proposal: Any, folder: Path, **options: Any) -> Any:
 @pytest.mark.data
 def test_cdnow_as_published(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "data" / "cdnow" / "cdnow_master.csv.gz"
-    proposal = propose(str(source), {})
-    assert dict(proposal.reading) == {"customer_id": "customer_id", "timestamp": "date", "amount": "amount"}
+    proposal = propose({"transactions": str(source)})
+    assert proposal.tables["transactions"].reading == {
+        "customer_id": "customer_id", "timestamp": "date", "amount": "amount", "quantity": "quantity",
+    }  # fmt: skip
     assert proposal.log.n_customers == 23_570
-    log = written(proposal, tmp_path).data.read(tmp_path, today=TODAY)
+    log = written(proposal, tmp_path).read(tmp_path, today=TODAY)
     assert log.fingerprint() == proposal.log.fingerprint()
 
 
@@ -39,9 +43,11 @@ def test_cdnow_as_published(shared_data: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::habitue.errors.HabitueWarning")
 def test_online_retail_multiplies_quantity_and_price(shared_data: Path) -> None:
-    proposal = propose(str(shared_data / "data" / "online_retail" / "online_retail.parquet"), {})
-    assert "*" in proposal.reading["amount"]
-    assert "rice" in proposal.reading["amount"]
+    source = shared_data / "data" / "online_retail" / "online_retail.parquet"
+    proposal = propose({"transactions": str(source)})
+    reading = proposal.tables["transactions"].reading
+    assert reading["amount"] == "Quantity * UnitPrice"
+    assert (reading["order_id"], reading["product_id"]) == ("InvoiceNo", "StockCode")
     assert proposal.log.n_customers > 4000
     assert 0 < proposal.horizon <= (proposal.log.observed_until - proposal.log.first_day).days // 4
 
@@ -54,13 +60,14 @@ def german_csv(folder: Path) -> Path:
 
 
 def test_german_file_with_decimal_comma(tmp_path: Path) -> None:
-    proposal = propose(str(german_csv(tmp_path)), {})
-    assert dict(proposal.reading) == {
-        "customer_id": "Kundennr", "timestamp": "Belegdatum", "amount": "Nettobetrag", "decimal": ",",
+    proposal = propose({"transactions": str(german_csv(tmp_path))})
+    assert proposal.tables["transactions"].reading == {
+        "customer_id": "Kundennr", "timestamp": "Belegdatum", "amount": "Nettobetrag", "quantity": "Menge",
+        "decimal": ",",
     }  # fmt: skip
-    settings = written(proposal, tmp_path, shown="Umsätze.csv")
-    assert settings.data.decimal == ","
-    assert settings.data.read(tmp_path, today=TODAY).fingerprint() == proposal.log.fingerprint()
+    settings = written(proposal, tmp_path)
+    assert (settings.data.source, settings.data.decimal) == ("Umsätze.csv", ",")
+    assert settings.read(tmp_path, today=TODAY).fingerprint() == proposal.log.fingerprint()
 
 
 def test_duckdb_file_with_two_tables_needs_its_name(tmp_path: Path) -> None:
@@ -71,15 +78,15 @@ def test_duckdb_file_with_two_tables_needs_its_name(tmp_path: Path) -> None:
             "CREATE TABLE orders AS SELECT range % 5 AS user_id, DATE '2024-01-01' + CAST(range AS INTEGER) "
             "AS created_at, 5.5 AS total FROM range(100)"
         )
-    proposal = propose(str(path), {"table": "orders"})
-    assert proposal.reading["table"] == "orders"
+    proposal = propose({"transactions": str(path)}, {"transactions": {"table": "orders"}})
+    assert proposal.tables["transactions"].reading["table"] == "orders"
     settings = written(proposal, tmp_path)
     assert settings.data.table == "orders"
-    assert settings.data.read(tmp_path, today=TODAY).n_customers == 5
+    assert settings.read(tmp_path, today=TODAY).n_customers == 5
 
 
 def test_settings_text_is_commented_and_holds_what_was_proposed(tmp_path: Path) -> None:
-    proposal = propose(str(german_csv(tmp_path)), {})
+    proposal = propose({"transactions": str(german_csv(tmp_path))})
     settings = written(proposal, tmp_path)
     text = (tmp_path / "habitue.toml").read_text(encoding="utf-8")
     assert f"# cutoff = {proposal.log.observed_until}" in text
@@ -94,7 +101,7 @@ def test_settings_text_is_commented_and_holds_what_was_proposed(tmp_path: Path) 
 
 
 def test_what_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
-    proposal = propose(str(german_csv(tmp_path)), {})
+    proposal = propose({"transactions": str(german_csv(tmp_path))})
     written(proposal, tmp_path)
     (tmp_path / "models" / "churn.toml").write_text("mine")
     with pytest.raises(SettingsError, match="--force"):
@@ -112,8 +119,10 @@ def test_what_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
     ],
 )
 def test_passwords_are_not_written_down(address: str, kept: str, tmp_path: Path) -> None:
-    proposal = propose(str(german_csv(tmp_path)), {})
-    assert written(proposal, tmp_path, shown=address).data.source == kept
+    proposal = propose({"transactions": str(german_csv(tmp_path))})
+    table = replace(proposal.tables["transactions"], source=address)
+    proposal = replace(proposal, tables={"transactions": table})
+    assert written(proposal, tmp_path).data.source == kept
 
 
 def test_horizon_of_those_who_come_back_weekly_is_a_week() -> None:

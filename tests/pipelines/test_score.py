@@ -16,7 +16,7 @@ from habitue.errors import DataError, SettingsError
 from habitue.pipelines.examine import examine, write_quarantine
 from habitue.pipelines.score import check_target, manifest_of, score_customers, write_scores
 from habitue.pipelines.tell import tell
-from habitue.records import read_log
+from habitue.records import Source, read_log, read_records
 from habitue.tracking import Store, open_store
 
 MODELS = ["habitue-churn@champion", "habitue-clv@champion"]
@@ -65,6 +65,22 @@ def test_written_scores_and_manifest_belong_together(
         tmp_path / "s.parquet", tmp_path / "r.html", store=store, money="€", title="Title & co", now=NOW
     )
     assert "Title &amp; co" in page.read_text("utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::habitue.errors.HabitueWarning")
+def test_the_manifest_says_of_each_kind_what_was_set_aside(orders: pd.DataFrame, store: Store) -> None:
+    tickets = pd.DataFrame({"customer_id": ["c000001", None], "opened_at": "2023-02-01"})
+    kinds = {
+        "transactions": Source(orders, {"timestamp": "order_date"}),
+        "tickets": Source(tickets),
+    }
+    manifest = score_customers(read_records(kinds), MODELS, store=store, now=NOW).manifest
+    assert manifest["data"].pop("fingerprint")
+    assert manifest["records"]["transactions"] == manifest["data"]
+    assert manifest["records"]["tickets"] == {
+        "source": "a table of 2 rows", "n_rows": 2, "n_admitted": 1,
+        "quarantined": {"customer_id is missing": 1}, "notes": [],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -118,6 +134,9 @@ def test_check_counts_what_pandas_counts(orders: pd.DataFrame, tmp_path: Path) -
     assert facts["share_bought_again"] == pytest.approx((visits > 1).mean())
     assert facts["purchases_per_customer"] == pytest.approx(visits.mean())
     assert facts["total_amount"] == pytest.approx(orders["amount"].sum())
+    assert {name: facts[name] for name in facts["records"]["transactions"]} == facts["records"][
+        "transactions"
+    ]
     assert len(pd.read_csv(write_quarantine(log, tmp_path / "aside.csv"))) == 2
 
 

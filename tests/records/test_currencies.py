@@ -74,7 +74,7 @@ def test_a_row_without_a_rate_is_set_aside(read):
         "amount is too large once converted": 1,
         "currency is missing": 1,
     }
-    assert any("no rate for GBP (1 rows), USD (1 rows)" in note for note in log.checks["transactions"].notes)
+    assert any("no rate for GBP (1 row), USD (1 row)" in note for note in log.checks["transactions"].notes)
 
 
 def test_equal_amounts_in_two_currencies_are_no_duplicates(read):

@@ -45,7 +45,7 @@ def test_each_required_value_is_needed_in_every_row(kind):
         broken = whole.copy()
         broken.loc[0, name] = None
         with pytest.warns(
-            HabitueWarning, match=rf"1 of 2 rows of {kind} were set aside: {name} is missing \(1\)"
+            HabitueWarning, match=rf"1 of 2 rows of {kind} was set aside: {name} is missing \(1\)"
         ):
             log = CustomerLog(**{"transactions": BUYS, kind: broken})
         assert log.checks[kind].quarantined == {f"{name} is missing": 1}
@@ -63,7 +63,7 @@ def test_optional_values_that_cannot_be_read_are_counted_and_the_row_stays():
         log = CustomerLog(transactions=frame)
     check = log.checks["transactions"]
     assert (check.n_admitted, dict(check.unread)) == (1, {"quantity": 1, "margin": 1})
-    assert check.notes[0] == "1 values of quantity could not be read and are empty."
+    assert check.notes[0] == "1 value of quantity could not be read and is empty."
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_rows_after_the_stated_end_are_set_aside():
     [
         (
             {"timestamp": "soon"},
-            r"none of its 1 rows can be used: timestamp cannot be read as a date \(1\).*timestamp_format=",
+            r"none of its 1 row can be used: timestamp cannot be read as a date \(1\).*timestamp_format=",
         ),
         ({"amount": "a lot"}, r"amount is no number below 1e12 with the decimal sign '.' \(1\).*decimal=','"),
         ({"customer_id": None}, r"customer_id is missing \(1\)\."),
@@ -143,16 +143,16 @@ def test_a_source_of_which_nothing_can_be_used_is_refused(column, told):
 
 def test_currencies_are_not_added_up():
     frame = pd.concat([BUYS.assign(currency="EUR"), BUYS.assign(currency="USD"), BUYS.assign(currency="EUR")])
-    with pytest.raises(DataError, match=r"several currencies: EUR \(2 rows\), USD \(1 rows\)"):
+    with pytest.raises(DataError, match=r"several currencies: EUR \(2 rows\), USD \(1 row\)"):
         CustomerLog(transactions=frame)
 
 
 def test_notes_tell_what_was_kept_and_might_surprise():
     frame = pd.DataFrame({"customer_id": [1, 1, 2], "timestamp": DAY, "amount": [0, -2, -5]})
     assert CustomerLog(transactions=frame).checks["transactions"].notes == (
-        "1 rows have the amount 0: kept, they are visits.",
+        "1 row has the amount 0: kept, it is a visit.",
         "2 rows have a negative amount: kept as returns.",
-        "1 customers have returns only and no purchase: they are not scored.",
+        "1 customer has returns only and no purchase: this one is not scored.",
     )
 
 

@@ -30,7 +30,7 @@ def test_the_same_key_with_other_contents_stays(read, column):
     frame.loc[1, column] = {"timestamp": "2024-01-02"}.get(column, 7)
     check = read(frame).checks["transactions"]
     assert check.n_admitted == 2
-    assert "1 pairs of order_id and product_id have rows of different contents: all are kept." in check.notes
+    assert "1 pair of order_id and product_id has rows of different contents: all are kept." in check.notes
 
 
 def test_equal_lines_of_an_order_stay_where_products_are_not_told(read):
@@ -47,7 +47,7 @@ def test_two_equal_purchases_without_a_key_stay(read, timestamp):
     check = read(orders((1, timestamp, 5), (1, timestamp, 5), (1, timestamp, 6))).checks["transactions"]
     assert check.n_admitted == 3
     assert (
-        "1 rows equal an earlier row in every column: kept; an order_id would tell duplicates." in check.notes
+        "1 row equals an earlier row in every column: kept; an order_id would tell duplicates." in check.notes
     )
 
 

@@ -40,7 +40,7 @@ def test_a_late_record_counts_once_it_was_known(kind):
     assert known(log, kind, "2024-02-09") == [(2,), (3,)]
     assert known(log, kind, LATER) == [(1,), (2,), (3,)]
     if kind != "customers":
-        assert "1 rows have no recorded_at: taken as known on the day itself." in log.checks[kind].notes
+        assert "1 row has no recorded_at: taken as known on the day itself." in log.checks[kind].notes
 
 
 @pytest.mark.parametrize("recorded", ["soon", "9999-12-31", "0001-01-01"])
@@ -60,7 +60,7 @@ def test_a_record_older_than_its_own_day_stays_and_is_told_of(read):
     log = read(frame, observed_until="2024-12-31")
     assert log.checks["transactions"].n_admitted == 2
     assert any(
-        "1 rows were recorded before the day of their timestamp" in note
+        "1 row was recorded before the day of its timestamp" in note
         for note in log.checks["transactions"].notes
     )
     assert known(log, "transactions", "2024-02-10") == [(1,), (2,)]

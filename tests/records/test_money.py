@@ -82,7 +82,7 @@ def test_two_currencies_in_one_column_are_refused(read, csv_file):
     path = csv_file(
         "customer_id,timestamp,amount\n1,2020-01-01,€ 12\n1,2020-01-02,12 USD\n1,2020-01-03,€ 1\n"
     )
-    with pytest.raises(DataError, match=r"several currencies: € \(2 rows\), USD \(1 rows\). Convert"):
+    with pytest.raises(DataError, match=r"several currencies: € \(2 rows\), USD \(1 row\). Convert"):
         read(path)
 
 

@@ -94,7 +94,7 @@ def test_without_products_the_order_says_what_is_returned(read):
     )  # fmt: skip
     log = read(frame)
     assert [row[3] for row in _found(log)] == [None, None, START, None]
-    told = "1 of 2 returns are matched to the purchase that they take back."
+    told = "1 of 2 returns matched to the purchase taken back."
     assert told in log.checks["transactions"].notes
 
 

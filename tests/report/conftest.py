@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from habitue.report import Champion, DataCheck, Facts, build_facts, render
+from habitue.report import Champion, DataCheck, Facts, KindCheck, build_facts, render
 
 HORIZON = 90
 R, ALPHA, A, B = 0.6, 45.0, 0.8, 4.0
@@ -184,6 +184,10 @@ def _simulate(n: int = 20_000) -> dict[str, Any]:
             184_223, n, date(2024, 1, 2), date(2026, 6, 30), 312,
             {"amount is missing": 201, "timestamp lies after the cutoff": 96, "customer_id is empty": 15},
             ["Two customers bought more than 300 times; they may be resellers."],
+            [
+                KindCheck("contracts", "subscriptions.csv", 31_002, 0, {}, ["Seven contracts overlap."]),
+                KindCheck("tickets", "tickets.csv", 9_071, 1, {"opened_at is missing": 1}),
+            ],
         ),
         "generated_at": datetime(2026, 7, 1, 6, 30),
         "interval_level": 0.9,

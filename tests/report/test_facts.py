@@ -99,6 +99,8 @@ def test_what_cannot_be_is_refused(
 def test_quarantine_is_told(facts: Facts) -> None:
     check: DataCheck = facts.data_check
     assert check.n_quarantined == sum(check.quarantined.values())
+    assert [one.kind for one in check.others] == ["contracts", "tickets"]
+    assert all(one.n_quarantined == sum(one.quarantined.values()) for one in check.others)
 
 
 def test_charts_are_the_same_each_time_and_leave_no_trace(facts: Facts) -> None:

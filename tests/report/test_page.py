@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 
 from habitue.errors import DataError
-from habitue.report import Champion, DataCheck, Facts, build_facts, render, write_report
-from habitue.report import page as page_module
+from habitue.report import Champion, DataCheck, Facts, KindCheck, build_facts, render, write_report
 from habitue.report.curves import Curves
 
 EVIL = "<script>alert(1)</script>"
@@ -90,6 +89,20 @@ def test_facts_in_the_page_are_the_facts(page: str, facts: Facts) -> None:
     assert json.loads(data.group(1)) == facts.to_dict()
 
 
+def test_each_kind_of_record_says_what_was_set_aside(page: str) -> None:
+    data = page.partition('<section id="data"')[2].partition("</section>")[0]
+    text = " ".join(unescape(re.sub(r"<[^>]*>", " ", data)).replace("\xa0", " ").split())
+    for told in (
+        "Transactions 184,223 records of 20,000 customers",
+        "Contracts 31,002 records of subscriptions.csv. No record had to be set aside. Seven contracts",
+        "Tickets 9,071 records of tickets.csv. 1 record was set aside and not used (< 0.1 %).",
+        "Set aside, and why Reason Records opened_at is missing 1",
+    ):
+        assert told in text
+    alone = small(pd.DataFrame({"customer_id": ["a"], "clv": [1.0]}))
+    assert "<h3>Transactions</h3>" not in render(alone)
+
+
 def test_everything_that_came_from_data_is_escaped() -> None:
     scores = pd.DataFrame(
         {"customer_id": [EVIL, "</script>", '"><b>'], "churn_probability": 0.9, "clv": 1.0, "reason_1": EVIL}
@@ -107,7 +120,9 @@ def test_everything_that_came_from_data_is_escaped() -> None:
     facts = small(
         scores, title=EVIL, source=EVIL, currency=EVIL, tables={"churn": table, "value": table},
         curves={"gains": gains}, champions=[Champion("churn", EVIL, EVIL, EVIL, EVIL, EVIL)],
-        data_check=DataCheck(1, 1, None, None, 1, {EVIL: 1}, [EVIL]),
+        data_check=DataCheck(
+            1, 1, None, None, 1, {EVIL: 1}, [EVIL], [KindCheck("tickets", EVIL, 1, 1, {EVIL: 1}, [EVIL])]
+        ),
         published=pd.DataFrame({EVIL: [EVIL, None]}),
     )  # fmt: skip
     html = render(facts)
@@ -176,7 +191,7 @@ def test_what_was_there_stays_if_writing_fails(tmp_path: Path, monkeypatch: pyte
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page_module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match="No space left on device"):
         write_report(facts, path)
     assert path.read_text() == "old"

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from habitue.report import Facts, write_report
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-]
-NAMES = ("chromium", "google-chrome", "chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"none of the browsers {', '.join(NAMES)} is installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +20,11 @@ def address(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report(facts, tmp_path_factory.mktemp("report") / "report.html").as_uri()
 
 
-class Opened:
-    """A page with everything it said and asked for."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(address)
-
-
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Opened]:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    yield Opened(page, address)
-    page.close()
+def opened(open_page: Any, address: str) -> Iterator[Any]:
+    shown = open_page(address, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    yield shown
+    shown.page.close()
 
 
 def column(page: Page, name: str) -> list[float]:
@@ -70,14 +36,14 @@ def column(page: Page, name: str) -> list[float]:
     return page.evaluate(script, name)
 
 
-def test_nothing_is_complained_of_and_nothing_asked_for(opened: Opened, address: str) -> None:
+def test_nothing_is_complained_of_and_nothing_asked_for(opened: Any, address: str) -> None:
     opened.page.mouse.wheel(0, 20_000)
     opened.page.wait_for_timeout(200)
     assert opened.said == []
     assert opened.asked == [address]
 
 
-def test_script_that_is_not_ours_does_not_run(opened: Opened) -> None:
+def test_script_that_is_not_ours_does_not_run(opened: Any) -> None:
     opened.page.evaluate(
         """() => { const stranger = document.createElement("script");
           stranger.textContent = "window.stranger = 1"; document.body.append(stranger); }"""
@@ -86,7 +52,7 @@ def test_script_that_is_not_ours_does_not_run(opened: Opened) -> None:
     assert any("Content Security Policy" in text for text in opened.said)
 
 
-def test_every_chart_is_drawn(opened: Opened) -> None:
+def test_every_chart_is_drawn(opened: Any) -> None:
     charts = opened.page.evaluate(
         """() => [...document.querySelectorAll("svg.chart")].map(svg => {
           const box = svg.getBBox(), seen = svg.getBoundingClientRect();
@@ -98,7 +64,7 @@ def test_every_chart_is_drawn(opened: Opened) -> None:
     assert all(min(sizes[:4]) > 80 and sizes[4] > 5 and sizes[5] > 10 for sizes in charts)
 
 
-def test_table_sorts_by_click(opened: Opened) -> None:
+def test_table_sorts_by_click(opened: Any) -> None:
     heading = opened.page.locator('#customers th[data-name="churn_probability"]')
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
@@ -116,7 +82,7 @@ def test_table_sorts_by_click(opened: Opened) -> None:
     )
 
 
-def test_table_sorts_by_keyboard(opened: Opened) -> None:
+def test_table_sorts_by_keyboard(opened: Any) -> None:
     heading = opened.page.locator('#customers th[data-name="inactivity"]')
     heading.locator("button").focus()
     opened.page.keyboard.press("Enter")
@@ -127,12 +93,12 @@ def test_table_sorts_by_keyboard(opened: Opened) -> None:
     assert column(opened.page, "inactivity") == sorted(days)
 
 
-def test_first_tab_is_the_way_past_the_menu(opened: Opened) -> None:
+def test_first_tab_is_the_way_past_the_menu(opened: Any) -> None:
     opened.page.keyboard.press("Tab")
     assert opened.page.evaluate("document.activeElement.getAttribute('href')") == "#main"
 
 
-def test_filters(opened: Opened) -> None:
+def test_filters(opened: Any) -> None:
     page = opened.page
     everybody = column(page, "churn_probability")
     page.locator("#risk-above").select_option("0.75")
@@ -147,7 +113,7 @@ def test_filters(opened: Opened) -> None:
     assert page.locator("#customers tbody tr:visible").count() == 0
 
 
-def test_list_can_be_taken_along(opened: Opened, tmp_path: Path) -> None:
+def test_list_can_be_taken_along(opened: Any, tmp_path: Path) -> None:
     opened.page.locator("#risk-above").select_option("0.75")
     shown = column(opened.page, "clv")
     with opened.page.expect_download() as download:
@@ -166,7 +132,7 @@ def _background_and_bar(page: Page) -> tuple[str, str, str]:
     return background, ink, bar
 
 
-def test_dark_mode_reaches_the_charts(opened: Opened) -> None:
+def test_dark_mode_reaches_the_charts(opened: Any) -> None:
     light = _background_and_bar(opened.page)
     opened.page.emulate_media(color_scheme="dark")
     dark = _background_and_bar(opened.page)
@@ -180,7 +146,7 @@ def _luminance(color: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_enough(opened: Opened, scheme: Any) -> None:
+def test_text_stands_out_enough(opened: Any, scheme: Any) -> None:
     opened.page.emulate_media(color_scheme=scheme)
     script = """selector => { const e = document.querySelector(selector); let up = e;
       while (getComputedStyle(up).backgroundColor === "rgba(0, 0, 0, 0)") up = up.parentElement;
@@ -199,9 +165,9 @@ def test_text_stands_out_enough(opened: Opened, scheme: Any) -> None:
         assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5, selector
 
 
-def test_phone_needs_no_sideways_scrolling(browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport={"width": 390, "height": 844}, device_scale_factor=2)
-    opened = Opened(page, address)
+def test_phone_needs_no_sideways_scrolling(open_page: Any, address: str) -> None:
+    opened = open_page(address, viewport={"width": 390, "height": 844}, device_scale_factor=2)
+    page = opened.page
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.body.scrollWidth") <= 390

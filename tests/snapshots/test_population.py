@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from habitue.errors import DataError
 from habitue.features import build
 from habitue.features.context import attribute_features
-from habitue.features.perceived_value import usual_price_ratio
+from habitue.features.perceived_value import return_reason_features, usual_price_ratio
 from habitue.records import CustomerLog, DuckDBEngine
 from habitue.records.business import simulate_business
 from habitue.snapshots.population import LEAST_CUSTOMERS, MOST_LEVELS, Population, learn_population
@@ -127,19 +127,60 @@ def test_the_commonest_levels_are_learned_where_there_are_many():
     assert found == tuple(sorted(counts)[5:])
 
 
+def returned_for(reasons):
+    """Return what was known of customers with one return each, for a reason; and of one without."""
+    rows = [(who, amount, reason) for who, reason in enumerate(reasons) for amount in (5, -5, -5)]
+    frame = pd.DataFrame([*rows, (-1, 5, None)], columns=["customer_id", "amount", "return_reason"])
+    return CustomerLog(transactions=frame.assign(timestamp="2024-01-01"), engine=DuckDBEngine(threads=1))
+
+
+@pytest.mark.parametrize(
+    ("reasons", "learned"),
+    [
+        (["damaged"] * LEAST_CUSTOMERS + ["lost"] * (LEAST_CUSTOMERS - 1), ("damaged",)),
+        ([f"reason {place}" for place in range(50)], ()),
+        ([None] * 30, ()),
+        (["too small", "damaged", None] * LEAST_CUSTOMERS, ("damaged", "too small")),
+        (["often"] * 2000 + ["seldom"] * 15, ("often",)),
+        ([f"reason {place % 25:02d}" for place in range(260)], tuple(f"reason {n:02d}" for n in range(20))),
+    ],
+)
+def test_reasons_that_few_customers_gave_are_not_learned(reasons, learned):
+    history = returned_for(reasons).until("2024-01-01")
+    population = learn_population(history)
+    assert population.return_reasons == learned
+    made = [one.name for one in population.features(history) if "return_reason_is" in one.name]
+    assert len(made) == len(learned)
+
+
+def test_what_is_bought_has_no_reason_to_learn_nor_have_later_returns():
+    log = returned_for(["damaged"] * LEAST_CUSTOMERS)
+    frame = log.engine.frame("SELECT customer_id, abs(amount) AS amount, return_reason FROM transactions")
+    bought = CustomerLog(transactions=frame.assign(timestamp="2024-01-01"))
+    assert learn_population(bought.until("2024-01-01")).return_reasons == ()
+    frame = log.engine.frame("SELECT customer_id, amount, return_reason FROM transactions")
+    when = frame["amount"].lt(0).map({True: "2024-02-01", False: "2024-01-01"})
+    later = CustomerLog(transactions=frame.assign(timestamp=when))
+    assert learn_population(later.until("2024-01-31")).return_reasons == ()
+    assert learn_population(later.until("2024-02-01")).return_reasons == ("damaged",)
+
+
 def test_a_population_survives_as_text():
     prices = (
-        '{"product_prices": {"größe \\"x\\"": "0.100001", "tea": "12.5"}, "levels": {"a b": ["x", "y\'"]}}'
+        '{"product_prices": {"größe \\"x\\"": "0.100001", "tea": "12.5"}, "levels": {"a b": ["x", "y\'"]}, '
+        '"return_reasons": ["it\'s broken", "zu groß"]}'
     )
     population = Population.from_json(prices)
     assert Population.from_json(population.to_json()) == population
+    assert population.return_reasons == ("it's broken", "zu groß")
+    assert Population.from_json('{"product_prices": {}, "levels": {}}').return_reasons == ()
     assert learned_prices(population)['größe "x"'] == Decimal("0.100001")
     assert Population.from_json("{}").tables == {}
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1]", "null", '{"levels": {"a": "gold"}}', '{"levels": ["a"]}',
+    ["", "[1]", "null", '{"levels": {"a": "gold"}}', '{"return_reasons": "lost"}', '{"levels": ["a"]}',
      '{"product_prices": {"tea": "dear"}}', '{"product_prices": {"tea": "1e30"}}',
      '{"product_prices": {"tea": null}}'],
 )  # fmt: skip
@@ -163,9 +204,17 @@ def test_a_whole_business():
     assert population.levels["segment"] == ("basic", "plus", "premium")
     assert set(population.levels) == {"segment", "region", "acquisition_channel"}
     assert len(population.product_prices) == 120
+    assert population.return_reasons == (
+        "changed my mind", "damaged", "not as described", "too large", "too small",
+    )  # fmt: skip
     features = [usual_price_ratio, *attribute_features(history, population.levels)]
+    features += return_reason_features(history, population.return_reasons)
+    assert set(features) <= set(population.features(history))
     with population.readable_in(log.engine):
         found = build(history, features, horizon=30)
     assert 0.9 < found["usual_price_ratio"].median() <= 1.0
     assert (found.filter(like="segment_is").sum(axis=1) == 1).all()
     assert found["age"].between(18, 90).all()
+    told = found.filter(like="return_reason_is").dropna()
+    assert len(told) > 50
+    assert told.sum(axis=1).between(1 - 1e-9, 1 + 1e-9).all()

@@ -21,9 +21,12 @@ def embedded(sql: str) -> pd.DataFrame:
 
 
 def assert_same(found: Any, expected: Any, *, exactly: bool, name: str) -> None:
-    """Compare values of doubles: bit by bit, or to 12 digits."""
+    """Compare values of doubles: bit by bit, or to 12 digits of what they are made of.
+
+    Those that are no sum of exact numbers may be the small difference of two numbers near 1.
+    """
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     if exactly:
         np.testing.assert_array_equal(found, expected, err_msg=name)
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0, err_msg=name)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14, err_msg=name)

@@ -19,6 +19,7 @@ from logs import CUTOFF, HORIZON, logs
 
 from habitue.features import FEATURES, Feature, build, statement
 from habitue.features.context import attribute_features
+from habitue.features.perceived_value import return_reason_features
 from habitue.records import CustomerLog, DuckDBEngine, History
 from habitue.records.business import simulate_business
 from habitue.snapshots.population import Population, learn_population
@@ -60,7 +61,11 @@ def everything(folder: Path) -> Everything:
     _written(log, folder / "all")
     history = log.until(CUTOFF)
     population = learn_population(history)
-    features = (*FEATURES, *attribute_features(history, population.levels))
+    features = (
+        *FEATURES,
+        *attribute_features(history, population.levels),
+        *return_reason_features(history, population.return_reasons),
+    )
     with population.readable_in(log.engine):
         sql = statement(history, features)
         built = build(history, features, horizon=HORIZON)

@@ -1,7 +1,7 @@
 """The command line: one command per pipeline. It parses, calls, prints, and maps errors to exit codes."""
 
 # Commands stand in --help in the order in which their modules are imported here.
-from habitue.cli import commands_demo, commands_records, commands_models, commands_privacy  # noqa: I001
+from habitue.cli import commands_demo, commands_init, commands_records, commands_models, commands_privacy  # noqa: I001
 from habitue.cli.app import app
 from habitue.cli.run import EXIT_CODES, main
 
@@ -9,6 +9,7 @@ __all__ = [
     "EXIT_CODES",
     "app",
     "commands_demo",
+    "commands_init",
     "commands_models",
     "commands_privacy",
     "commands_records",

@@ -15,13 +15,14 @@ from habitue.cli.app import (
     epilog,
     home_of,
     now,
-    opened,
+    opened_with_transactions,
     recipes_beside,
     settings_of,
     store_at,
 )
 from habitue.errors import SettingsError
 from habitue.terminal import Terminal
+from habitue.vocabulary import one_or_many
 
 __all__ = ["backtest", "report", "score", "train"]
 
@@ -40,7 +41,7 @@ def train(
 
     chosen = read_recipe(recipe)
     terminal = Terminal(as_json=as_json)
-    log, known = opened(settings, terminal)
+    log, known = opened_with_transactions(settings, terminal)
     with terminal.working(n_stages=1):
         done = run(
             log,
@@ -52,7 +53,7 @@ def train(
             now=now(),
             progress=terminal.step,
         )
-    when = f"{max(done.tested.trained_until)}, {done.horizon} days ahead"
+    when = f"{max(done.tested.trained_until)}, {one_or_many(done.horizon, 'day')} ahead"
     terminal.scores(done.scores, when, champion=done.choice.label, left_out=done.not_fitted)
     terminal.say(f"{chosen.name}: version {done.version.version} is champion. {done.choice.why}")
     terminal.answer(
@@ -88,7 +89,7 @@ def backtest(
         raise SettingsError("There are no recipes in models/; `habitue init` writes two.")
     chosen = [read_recipe(path) for path in found]
     terminal = Terminal(as_json=as_json)
-    log, known = opened(settings, terminal)
+    log, known = opened_with_transactions(settings, terminal)
     answers: dict[str, Any] = {}
     frames: list[Any] = []
     for recipe in chosen:
@@ -99,7 +100,9 @@ def backtest(
             terminal.step("scores with bootstrap intervals")
             scores = scores_of(tested, recipe)
         days = ", ".join(map(str, tested.trained_until))
-        terminal.scores(scores, f"{days}, {tested.horizon} days ahead", left_out=tested.left_out)
+        terminal.scores(
+            scores, f"{days}, {one_or_many(tested.horizon, 'day')} ahead", left_out=tested.left_out
+        )
         answers[recipe.name] = {"scores": scores, "not_fitted": tested.left_out}
         frames.append(tested.frame)
     if output is not None:
@@ -129,7 +132,7 @@ def score(
     known = settings_of(settings)
     target = check_target(output or settings.parent / known.scores)
     day = as_day(cutoff, "--cutoff") if cutoff else known.cutoff
-    log, _ = opened(settings, terminal)
+    log, _ = opened_with_transactions(settings, terminal)
     with terminal.working(n_stages=1):
         scored = score_customers(
             log,
@@ -142,9 +145,8 @@ def score(
         )
         manifest = write_scores(scored, target)
     names = ", ".join(f"{one['name']}/{one['version']}" for one in scored.manifest["models"])
-    terminal.say(
-        f"Scored {len(scored.frame):,} customers as of {scored.manifest['cutoff']} with {names}: {target}"
-    )
+    customers = one_or_many(len(scored.frame), "customer")
+    terminal.say(f"Scored {customers} as of {scored.manifest['cutoff']} with {names}: {target}")
     terminal.answer({"output": target, "manifest": manifest, **scored.manifest})
 
 

@@ -10,6 +10,7 @@ import typer
 
 from habitue.cli.app import AsJson, SettingsFile, app, epilog
 from habitue.terminal import Terminal
+from habitue.vocabulary import one_or_many
 
 __all__ = ["forget", "pseudonymise"]
 
@@ -46,14 +47,15 @@ def pseudonymise(
             progress=terminal.step,
         )
     for written, one in done.items():
-        terminal.say(f"{written}: {one.n_rows:,} rows")
+        terminal.say(f"{written}: {one_or_many(one.n_rows, 'row')}")
         for column, count in one.replaced.items():
-            missing = f", {one.missing[column]:,} rows without an id" if one.missing[column] else ""
-            terminal.say(f"  {column}: {count:,} ids replaced{missing}")
+            without = one_or_many(one.missing[column], "row")
+            missing = f", {without} without an id" if one.missing[column] else ""
+            terminal.say(f"  {column}: {one_or_many(count, 'id')} replaced{missing}")
         if one.dropped:
             terminal.say(f"  left out: {', '.join(one.dropped)}")
         for reason, count in one.left_out.items():
-            terminal.say(f"  not copied: {count:,} lines, {reason}")
+            terminal.say(f"  not copied: {one_or_many(count, 'line')}, {reason}")
         personal = looks_personal(one.kept)
         if personal:
             terminal.say(f"  kept, and sounds personal: {', '.join(personal)}. Leave out with --drop.")
@@ -94,10 +96,10 @@ def forget(
         )
     verb = "would be " if dry_run else ""
     for one in done.found:
-        told = f"{one.n_rows:,} rows {verb}removed" if one.n_rows else f"{verb}deleted"
+        told = f"{one_or_many(one.n_rows, 'row')} {verb}removed" if one.n_rows else f"{verb}deleted"
         terminal.say(f"{one.path} ({one.what}): {told}")
     if not done.found:
-        terminal.say(f"Nothing found in {done.n_files} files.")
+        terminal.say(f"Nothing found in {one_or_many(done.n_files, 'file')}.")
     for sentence in done.remains:
         terminal.say(f"  note: {sentence}")
     terminal.answer({"dry_run": dry_run, "found": [vars(one) for one in done.found], "remains": done.remains})

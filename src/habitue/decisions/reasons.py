@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError, SchemaError
-from habitue.vocabulary import VOCABULARY, Term
+from habitue.vocabulary import Term, term_of
 
 __all__ = ["N_REASONS", "by_pillar", "reasons_in_words"]
 
@@ -26,8 +26,8 @@ N_REASONS = 3
 FloatArray = npt.NDArray[np.float64]
 TextArray = npt.NDArray[np.object_]
 
-_SUFFIX = re.compile(r"_\d+d$|_last_period$|_(total|mean|max|first|last|ratio)$")
-"""What tells the members of a family apart: the window or the aggregate."""
+_MEMBER = re.compile(r"(?<=_is_).+|_\d+d$|_last_period$|_(total|mean|max|first|last|ratio)$")
+"""What tells the members of a family apart: the level, the window or the aggregate."""
 
 _COUNTED = re.compile(r"(\{value\} (?:(?:repeat|active|community|different) )?[a-z]+?)(ies|s)\b")
 """The noun that is counted, and so has a singular."""
@@ -93,7 +93,7 @@ def _check_same_customers(contributions: pd.DataFrame, X: pd.DataFrame) -> None:
 
 def _families(contributions: pd.DataFrame) -> tuple[FloatArray, TextArray]:
     """Add up features of one family; name each sum after the member that weighs most its way."""
-    family = [_SUFFIX.sub("", str(name)) for name in contributions]
+    family = [_MEMBER.sub("", str(name)) for name in contributions]
     values = contributions.to_numpy(dtype=np.float64)
     columns = np.array(contributions.columns, dtype=object)
     sums = np.zeros((len(values), len(set(family))))
@@ -123,19 +123,21 @@ def _told(
 
 def _phrases(name: str, values: FloatArray) -> TextArray:
     """Tell the values of one feature; distinct values are written once."""
-    term = VOCABULARY.get(name, Term(name, "", phrase=f"{name} {{value}}"))
+    term = term_of(name)
     distinct, place = np.unique(values, return_inverse=True)
     told = np.array([_phrase(name, term, float(value)) for value in distinct], dtype=object)
     return told[place.reshape(-1)]
 
 
 def _phrase(name: str, term: Term, value: float) -> str:
+    write = _WRITERS.get(term.unit, _number)
     if np.isnan(value):
         return term.missing or f"{name.replace('_', ' ')} is unknown"
-    if value == 0 and term.zero:
+    if term.zero and write(value) == write(0.0):
         return term.zero
-    written = _WRITERS.get(term.unit, _number)(value)
-    phrase = term.phrase or f"{name} {{value}}"
+    is_below = value < 0 and term.negative
+    written = write(-value if is_below else value)
+    phrase = (term.negative if is_below else term.phrase) or f"{name} {{value}}"
     if written == "1" and term.unit == "count":
         phrase = _COUNTED.sub(lambda found: found[1] + ("y" if found[2] == "ies" else ""), phrase)
     # No str.format: a feature may have braces in its name.
@@ -143,24 +145,20 @@ def _phrase(name: str, term: Term, value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
+    return f"{value:z,.0f}" if value.is_integer() else f"{value:z,.1f}"
 
 
 def _days(value: float) -> str:
-    told = f"{value:,.0f}"
+    told = f"{value:z,.0f}"
     return "1 day" if told == "1" else f"{told} days"
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 def _money(value: float) -> str:
-    return f"{value:,.2f}"
+    return f"{value:z,.2f}"
 
 
 def _share(value: float) -> str:
-    return "less than 1%" if 0.0 < value < 0.01 else f"{value:.0%}"
+    return "less than 1%" if 0.0 < abs(value) < 0.01 else f"{value:z.0%}"
 
 
 def _flag(value: float) -> str:
@@ -168,7 +166,7 @@ def _flag(value: float) -> str:
 
 
 _WRITERS: Mapping[str, Callable[[float], str]] = MappingProxyType(
-    {"day": _days, "count": _count, "money": _money, "share": _share, "flag": _flag}
+    {"day": _days, "money": _money, "share": _share, "probability": _share, "flag": _flag}
 )
 
 
@@ -183,7 +181,7 @@ def by_pillar(contributions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_customers, n_pillars)
-        Sums; the pillars that the features speak of, "other" for names that the vocabulary lacks.
+        Sums; the pillars that the features speak of, "other" for names of which none is known.
 
     Examples
     --------
@@ -200,5 +198,5 @@ def by_pillar(contributions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pillar(name: str) -> str:
-    term = VOCABULARY.get(name)
-    return term.pillar.value if term and term.pillar else "other"
+    pillar = term_of(name).pillar
+    return pillar.value if pillar else "other"

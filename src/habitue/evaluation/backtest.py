@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from habitue.errors import DataError, FitError, SettingsError
 from habitue.evaluation.bootstrap import Difference, compare, evaluate
+from habitue.evaluation.learning import what_is_known
 from habitue.evaluation.rivals import (
     BASELINE_COLUMNS,
     BASELINES,
@@ -30,7 +31,8 @@ from habitue.evaluation.rivals import (
 from habitue.evaluation.scores import SCORES
 from habitue.features import LITERATURE
 from habitue.records import CustomerLog
-from habitue.snapshots import Snapshot, Window, stack, take_snapshot, training_cutoffs
+from habitue.snapshots import Snapshot, Window, stack, training_cutoffs
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Backtest", "backtest"]
 
@@ -53,6 +55,8 @@ class Backtest:
         For each cutoff the last day of what was learned from, outcomes included: never after the cutoff.
     left_out : Mapping[str, str]
         Models that could not be fitted, and why; they are nowhere in the frame.
+    silent : Mapping[date, Mapping[str, str]]
+        For each cutoff the features that were left out, as they were the same for everybody, and that value.
     """
 
     frame: pd.DataFrame
@@ -60,6 +64,7 @@ class Backtest:
     models: Mapping[tuple[date, str, str], BaseEstimator] = field(repr=False)
     trained_until: Mapping[date, date]
     left_out: Mapping[str, str] = field(default_factory=dict[str, str])
+    silent: Mapping[date, Mapping[str, str]] = field(default_factory=dict[date, Mapping[str, str]])
 
     def scores(
         self, *, confidence: float = 0.95, n_replicates: int = 200, random_state: int = 0
@@ -237,8 +242,9 @@ def backtest(
 
     Notes
     -----
-    Training windows have the backtest's horizon and end on or before the cutoff. Where `features` are chosen,
-    models see these and the literature's four; baselines see what they need.
+    Training windows have the backtest's horizon and end on or before the cutoff; what features need to be
+    learned of the population before is learned at the first of them (see `habitue.evaluation.learning`).
+    Where `features` are chosen, models see these and the literature's four; baselines see what they need.
 
     Examples
     --------
@@ -259,10 +265,12 @@ def backtest(
     fitted: dict[tuple[date, str, str], BaseEstimator] = {}
     trained: dict[date, date] = {}
     left_out: dict[str, str] = {}
+    silent: dict[date, Mapping[str, str]] = {}
     for window, earlier in zip(windows, training, strict=True):
         tell(f"{window.cutoff}: snapshots")
-        now = take_snapshot(log, window, columns)
-        past = stack([take_snapshot(log, one, columns) for one in earlier]) if earlier else None
+        known = what_is_known(log, window, earlier, columns, keep=BASELINE_COLUMNS)
+        now, past = known.now, stack(known.past) if known.past else None
+        silent[window.cutoff] = known.silent
         trained[window.cutoff] = window.cutoff if past is None else past.window.end
         for rival in rivals:
             if rival.name in left_out:
@@ -284,7 +292,7 @@ def backtest(
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.loc[~frame["model"].isin(list(left_out))].reset_index(drop=True)
     kept = {key: model for key, model in fitted.items() if key[2] not in left_out}
-    return Backtest(frame, horizon, MappingProxyType(kept), MappingProxyType(trained), left_out)
+    return Backtest(frame, horizon, MappingProxyType(kept), MappingProxyType(trained), left_out, silent)
 
 
 def _refuse_nobody_left(named: Mapping[str, BaseEstimator], left_out: Mapping[str, str]) -> None:
@@ -317,8 +325,8 @@ def _seen_by(rival: _Rival, snapshot: Snapshot, features: Sequence[str] | None) 
     """Return the snapshot without the columns that only baselines were to see."""
     if features is None or rival.is_baseline:
         return snapshot
-    chosen = list(dict.fromkeys([*(literature.name for literature in LITERATURE), *features]))
-    return replace(snapshot, X=snapshot.X.reindex(columns=chosen))
+    chosen = dict.fromkeys([*(literature.name for literature in LITERATURE), *features])
+    return replace(snapshot, X=snapshot.X.reindex(columns=[one for one in chosen if one in snapshot.X]))
 
 
 def _windows(cutoffs: Sequence[date | str], horizon: int) -> list[Window]:
@@ -362,7 +370,8 @@ def _refuse_unknown_futures(log: CustomerLog, windows: Sequence[Window]) -> None
     for window in windows:
         if window.end > log.observed_until:
             latest = log.observed_until - timedelta(days=window.horizon)
+            days = one_or_many(window.horizon, "day")
             raise DataError(
                 f"What happens in {window} is not known: the log ends on {log.observed_until}. "
-                f"With a horizon of {window.horizon} days the latest cutoff that can be tested is {latest}."
+                f"With a horizon of {days} the latest cutoff that can be tested is {latest}."
             )

@@ -21,6 +21,7 @@ import pandas as pd
 from habitue.errors import DataError, SettingsError
 from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import Score, check_pair
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Difference", "bootstrap_weights", "compare", "evaluate", "weight_chunks"]
 
@@ -142,7 +143,9 @@ def _group_codes(n: int, groups: npt.ArrayLike | None) -> tuple[npt.NDArray[np.i
 def _labels(n: int, groups: npt.ArrayLike) -> npt.NDArray[Any]:
     labels = np.asarray(groups)
     if labels.shape != (n,):
-        raise DataError(f"groups must name the customer of each of {n} rows, got shape {labels.shape}")
+        raise DataError(
+            f"groups must name the customer of each of {one_or_many(n, 'row')}, got shape {labels.shape}"
+        )
     return labels
 
 

@@ -31,6 +31,7 @@ from habitue.models.nbd import NBD
 from habitue.models.pareto_nbd import ParetoNBD
 from habitue.models.regular_purchases import GAPS
 from habitue.snapshots import Snapshot
+from habitue.vocabulary import one_or_many
 
 __all__ = ["PURCHASE_FAMILIES", "Comparison", "compare"]
 
@@ -99,8 +100,9 @@ class Comparison:
 
     @property
     def _heading(self) -> str:
-        ahead = "" if self.horizon is None else f", {self.horizon:g} days ahead"
-        return f"{len(self.table)} models, {self.n_customers:,.0f} customers{ahead}"
+        ahead = "" if self.horizon is None else f", {one_or_many(self.horizon, 'day')} ahead"
+        models, customers = one_or_many(len(self.table), "model"), one_or_many(self.n_customers, "customer")
+        return f"{models}, {customers}{ahead}"
 
 
 def compare(
@@ -221,8 +223,8 @@ def _days(data: object, horizon: float | None) -> float | None:
         return None if horizon is None else float(horizon)
     if horizon is not None and horizon != data.window.horizon:
         raise SettingsError(
-            f"The snapshot knows what happened within {data.window.horizon} days, not within {horizon:g}: "
-            "leave horizon out, or take a snapshot with that horizon."
+            f"The snapshot knows what happened within {one_or_many(data.window.horizon, 'day')}, not within "
+            f"{horizon:g}: leave horizon out, or take a snapshot with that horizon."
         )
     return float(data.window.horizon)
 

@@ -19,11 +19,22 @@ from habitue.features import (
     switching_costs,
 )
 from habitue.features.activity import LITERATURE
-from habitue.features.compile import build, statement
+from habitue.features.compile import build, build_each, matrix, statement
 from habitue.features.feature import Feature, feature
 from habitue.records import History
 
-__all__ = ["FEATURES", "LITERATURE", "ON_REQUEST", "Feature", "build", "feature", "features_for", "statement"]
+__all__ = [
+    "FEATURES",
+    "LITERATURE",
+    "ON_REQUEST",
+    "Feature",
+    "build",
+    "build_each",
+    "feature",
+    "features_for",
+    "matrix",
+    "statement",
+]
 
 FEATURES: tuple[Feature, ...] = (
     *activity.FEATURES,

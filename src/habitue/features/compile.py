@@ -4,37 +4,47 @@ All features that read one relation cost one scan of it; `habitue.features.relat
 there are. Who is a customer: whoever had bought something by the cutoff; in a log without transactions,
 whoever has a contract that had not ended by then. Every customer has one row. Counts of what they have no
 record of are 0, everything else is missing.
+
+Many records are described one part of the customers after the other, in bounded memory; of few records
+several cutoffs are described at once, as planning a statement takes longer than running it. Neither changes a
+bit of the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
+from sqlglot import exp
 
 from habitue.errors import DataError, SettingsError
 from habitue.features.feature import Feature
-from habitue.features.relations import MAIN_KINDS, RELATIONS, Relation, records_sql, with_what_they_read
+from habitue.features.relations import RELATIONS, Relation, records_sql, with_what_they_read
 from habitue.records import History
 from habitue.records.dialects import canonical
 from habitue.records.engine import quoted
+from habitue.records.history import MAIN_KINDS, Histories
 
-__all__ = ["build", "statement"]
+__all__ = ["build", "build_each", "matrix", "statement"]
 
 _KEY = "customer_id"
 _WHO = {"transactions": "visits", "contracts": "members"}
 """The relation that says who is a customer, by the main kind of record."""
 
+_BUILT = "built_features"
 
-def statement(history: History, features: Sequence[Feature]) -> str:
-    """Return the SQL that computes features, one row a customer.
+
+def statement(history: History | Histories, features: Sequence[Feature]) -> str:
+    """Return the SQL that computes features, one row a customer (and cutoff, of several histories).
 
     Parameters
     ----------
-    history : History
+    history : History or Histories
         What was known at the cutoff; says how records are read.
     features : sequence of Feature
         In the order of the columns.
@@ -42,7 +52,7 @@ def statement(history: History, features: Sequence[Feature]) -> str:
     Returns
     -------
     str
-        A query in DuckDB's dialect with ``$cutoff`` and ``$horizon`` to be bound.
+        A query in DuckDB's dialect with ``$horizon`` and the names of ``history.values`` to be bound.
 
     Raises
     ------
@@ -50,35 +60,47 @@ def statement(history: History, features: Sequence[Feature]) -> str:
         Where a feature reads records, or columns of them, that the log lacks.
     """
     _refuse_lacking(history, features)
-    who = _WHO[_main_kind(history)]
+    who, keys = _WHO[_main_kind(history)], ", ".join(history.keys)
     by_relation = groupby(sorted(features, key=_place), key=lambda chosen: chosen.reads)
     grouped = {who: [], **{relation: list(members) for relation, members in by_relation}}
     tables = [
         f"{relation.name} AS ({_query(history, relation)})" for relation in with_what_they_read(grouped)
     ]
-    tables += [_aggregate(relation, members) for relation, members in grouped.items()]
+    tables += [_aggregate(history, relation, members) for relation, members in grouped.items()]
     joins = "".join(
-        f"\nLEFT JOIN {relation}_features USING ({_KEY})" for relation in grouped if relation != who
+        f"\nLEFT JOIN {relation}_features USING ({keys})" for relation in grouped if relation != who
     )
-    columns = ",\n    ".join([f"{who}_features.{_KEY}", *map(_column, features)])
+    row = ", ".join(f"{who}_features.{key}" for key in history.keys)
+    columns = ",\n    ".join([row, *map(_column, features)])
     given = ",\n".join(tables)
-    return f"WITH {given}\nSELECT {columns}\nFROM {who}_features{joins}\nORDER BY {who}_features.{_KEY}"
+    return f"WITH {given}\nSELECT {columns}\nFROM {who}_features{joins}\nORDER BY {row}"
 
 
-@lru_cache(maxsize=4096)
-def _canonical(sql: str) -> str:
+@lru_cache(maxsize=8192)
+def _canonical(sql: str, day: str) -> str:
     """Make a query or an expression explicit, once: parsing may take longer than computing."""
-    return canonical(sql).sql("duckdb")
+    tree = canonical(sql)
+    if day != History.day:
+        tree = tree.transform(_at, day)
+    return tree.sql("duckdb")
 
 
-def _query(history: History, relation: Relation) -> str:
+def _at(node: exp.Expr, day: str) -> exp.Expr:
+    """Put a column in the place of the cutoff that is bound."""
+    is_cutoff = isinstance(node, exp.Placeholder | exp.Parameter) and f"${node.name}" == History.day
+    return exp.column(exp.to_identifier(day.strip('"'), quoted=True)) if is_cutoff else node
+
+
+def _query(history: History | Histories, relation: Relation) -> str:
     if relation.sql:
-        return _canonical(relation.sql.format(key=_KEY))
+        return _canonical(relation.sql.format(key=", ".join(history.keys)), history.day)
     kind = relation.name
-    return records_sql(kind, history.relation(kind), history.engine.columns(kind))
+    key = [name.strip('"') for name in history.keys]
+    there = dict.fromkeys([*key, *history.engine.columns(kind)])
+    return records_sql(kind, history.relation(kind), there)
 
 
-def _main_kind(history: History) -> str:
+def _main_kind(history: History | Histories) -> str:
     return next(kind for kind in MAIN_KINDS if kind in history.kinds)
 
 
@@ -86,9 +108,12 @@ def _place(chosen: Feature) -> int:
     return list(RELATIONS).index(chosen.reads)
 
 
-def _aggregate(relation: str, features: Sequence[Feature]) -> str:
-    columns = "".join(f", {_canonical(chosen.sql)} AS {quoted(chosen.name)}" for chosen in features)
-    return f"{relation}_features AS (SELECT {_KEY}{columns} FROM {relation} GROUP BY {_KEY})"
+def _aggregate(history: History | Histories, relation: str, features: Sequence[Feature]) -> str:
+    keys = ", ".join(history.keys)
+    columns = "".join(
+        f", {_canonical(chosen.sql, history.day)} AS {quoted(chosen.name)}" for chosen in features
+    )
+    return f"{relation}_features AS (SELECT {keys}{columns} FROM {relation} GROUP BY {keys})"
 
 
 def _column(chosen: Feature) -> str:
@@ -96,6 +121,53 @@ def _column(chosen: Feature) -> str:
     if chosen.absent is not None:
         value = f"COALESCE({value}, {chosen.absent})"
     return f"CAST({value} AS DOUBLE) AS {quoted(chosen.name)}"
+
+
+@contextmanager
+def matrix(
+    history: History, features: Sequence[Feature], *, horizon: int
+) -> Generator[tuple[str, dict[str, Any]]]:
+    """Hold a query that returns the features of all customers, ordered by id, as long as the block lasts.
+
+    Parameters
+    ----------
+    history : History
+        What was known.
+    features : sequence of Feature
+        Columns wanted.
+    horizon : int
+        Days; the length of the last period that some features look back on.
+
+    Yields
+    ------
+    tuple of str and dict
+        The query, and what its names are to be bound to.
+
+    Raises
+    ------
+    SettingsError
+        As `statement`.
+    """
+    engine = history.engine
+    parts = history.parts(engine.rows_at_once) if engine.rows_at_once else [history]
+    if len(parts) == 1:
+        yield _bound(history, statement(history, features), horizon)
+        return
+    try:
+        for place, part in enumerate(parts):
+            sql, values = _bound(part, statement(part, features), horizon)
+            made = f"INSERT INTO {_BUILT}" if place else f"CREATE OR REPLACE TEMP TABLE {_BUILT} AS"
+            engine.execute(f"{made} {sql}", values)
+        # DuckDB returns rows of a table in the order in which they were put there.
+        yield f"SELECT * FROM {_BUILT}", {}
+    finally:
+        engine.execute(f"DROP TABLE IF EXISTS {_BUILT}")
+
+
+def _bound(history: History | Histories, sql: str, horizon: int) -> tuple[str, dict[str, Any]]:
+    """Return a query and those values that it names."""
+    values: Mapping[str, Any] = {**history.values, "horizon": horizon}
+    return sql, {name: value for name, value in values.items() if f"${name}" in sql}
 
 
 def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.DataFrame:
@@ -122,17 +194,53 @@ def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.
     DataError
         Where nobody was a customer by the cutoff.
     """
-    sql = statement(history, features)
-    values: Mapping[str, Any] = {"cutoff": history.cutoff, "horizon": horizon}
-    used = {name: value for name, value in values.items() if f"${name}" in sql}
-    frame = history.engine.frame(sql, used).set_index(_KEY)
+    with matrix(history, features, horizon=horizon) as (sql, values):
+        frame = history.engine.frame(sql, values).set_index(_KEY)
     if frame.empty:
-        told = {"transactions": "had bought anything", "contracts": "had a contract"}[_main_kind(history)]
-        raise DataError(f"Nobody {told} by {history.cutoff}; choose another cutoff.")
+        raise _nobody(history, history.cutoff)
     return frame
 
 
-def _refuse_lacking(history: History, features: Sequence[Feature]) -> None:
+def build_each(histories: Histories, features: Sequence[Feature], *, horizon: int) -> list[pd.DataFrame]:
+    """Compute features from what was known at each of several cutoffs, in one pass.
+
+    Parameters
+    ----------
+    histories : Histories
+        What was known.
+    features : sequence of Feature
+        Columns wanted.
+    horizon : int
+        Days; the length of the last period that some features look back on.
+
+    Returns
+    -------
+    list of DataFrame
+        What `build` returns for each cutoff, in their order.
+
+    Raises
+    ------
+    SettingsError, DataError
+        As `build`.
+    """
+    sql, values = _bound(histories, statement(histories, features), horizon)
+    every = histories.engine.frame(sql, values)
+    key = every.columns[0]
+    frames: list[pd.DataFrame] = []
+    for cutoff in histories.cutoffs:
+        rows = every.loc[every[key] == pd.Timestamp(cutoff)]
+        if rows.empty:
+            raise _nobody(histories, cutoff)
+        frames.append(rows.drop(columns=key).set_index(_KEY))
+    return frames
+
+
+def _nobody(history: History | Histories, cutoff: date) -> DataError:
+    told = {"transactions": "had bought anything", "contracts": "had a contract"}[_main_kind(history)]
+    return DataError(f"Nobody {told} by {cutoff}; choose another cutoff.")
+
+
+def _refuse_lacking(history: History | Histories, features: Sequence[Feature]) -> None:
     """Refuse features of records, or of optional columns, that the log does not have."""
     if not features:
         raise SettingsError("No feature was asked for; name at least one.")

@@ -1,14 +1,14 @@
 """Context: who the customer is, how they came, and what time of year it is.
 
-Attributes are the columns of `customers` beyond the schema's own, and ``segment``. A number or a flag is a
-feature as it is; text becomes one feature for each of its levels, which have to be learned before
-(`habitue.snapshots.Population`). Attributes carry no date: one that was only written down after the cutoff
-is not told apart, unless the table says when with ``recorded_at``.
+Attributes are the columns of `customers` beyond the schema's own, and ``segment``. A number or a statement is
+one feature; text becomes one for each of its levels, which have to be learned before
+(`habitue.snapshots.Population`). `habitue.vocabulary.learned` says how they are named. Attributes carry no
+date: one that was only written down after the cutoff is not told apart, unless the table says when with
+``recorded_at``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -16,7 +16,8 @@ from typing import Literal
 from habitue.features.feature import Feature, feature
 from habitue.records import SCHEMAS, History
 from habitue.records.engine import literal, quoted
-from habitue.vocabulary import VOCABULARY, Pillar, Term
+from habitue.vocabulary import VOCABULARY
+from habitue.vocabulary.learned import RETURN_REASON, attribute_term, learned_name
 
 __all__ = ["FEATURES", "attribute_features", "attributes"]
 
@@ -94,10 +95,11 @@ def attributes(history: History) -> Mapping[str, AttributeKind]:
 def attribute_features(
     history: History, levels: Mapping[str, Sequence[str]] = MappingProxyType({})
 ) -> tuple[Feature, ...]:
-    """Return a feature for each attribute that is a number or a flag, and one for each level of text.
+    """Return a feature for each attribute that is a number or a statement, and one for each level of text.
 
-    A feature has the name of its column, or ``<column>_is_<level>``; what is neither letter nor digit becomes
-    ``_``, and a name that the vocabulary already has is followed by ``_attribute``.
+    A number has the name of its column, a statement ``<column>_is_true``, a level ``<column>_is_<level>``;
+    what is neither letter nor digit becomes ``_``, and the name of a column that has a meaning of its own
+    here is followed by ``_attribute``.
 
     Parameters
     ----------
@@ -124,49 +126,26 @@ def attribute_features(
     """
     made: dict[str, Feature] = {}
     for column, kind in attributes(history).items():
+        value, told = quoted(column), _free_column(column)
         if kind == "text":
             for level in levels.get(column, ()):
-                name = _free_name(f"{column}_is_{level}", made)
-                made[name] = _level_feature(name, column, level)
+                _add(made, told, f"{value} = {literal(level)}", column, level)
+        elif kind == "flag":
+            _add(made, told, value, column, "true")
         else:
-            name = _free_name(column, made)
-            made[name] = _plain_feature(name, column, kind)
+            name = learned_name(told, taken=made)
+            made[name] = Feature(name, "customers", f"MAX({value})", own_term=attribute_term(column))
     return tuple(made.values())
 
 
-def _free_name(told: str, taken: Mapping[str, object]) -> str:
-    """Return a name of letters and digits that nothing else has."""
-    name = re.sub(r"\W+", "_", told).strip("_") or "attribute"
-    if name in VOCABULARY:
-        name += "_attribute"
-    while name in taken:
-        name += "_"
-    return name
+def _free_column(column: str) -> str:
+    """Return what a column is called in names of features, where its own name means something else."""
+    word = learned_name(column)
+    return f"{column}_attribute" if word in VOCABULARY or word == RETURN_REASON else column
 
 
-def _plain_feature(name: str, column: str, kind: AttributeKind) -> Feature:
-    value = quoted(column)
-    if kind == "flag":
-        value = f"CASE WHEN {value} IS NULL THEN NULL WHEN {value} THEN 1 ELSE 0 END"
-    term = Term(
-        f"Attribute {column} of the customer.",
-        "flag" if kind == "flag" else "",
-        Pillar.CONTEXT,
-        phrase=f"{column}: {{value}}",
-        missing=f"{column} is not known",
-    )
-    return Feature(name, "customers", f"MAX({value})", own_term=term)
-
-
-def _level_feature(name: str, column: str, level: str) -> Feature:
-    value, wanted = quoted(column), literal(level)
-    term = Term(
-        f"Attribute {column} of the customer: 1 where it is {level}, 0 where it is something else.",
-        "flag",
-        Pillar.CONTEXT,
-        phrase=f"{column} is {level}: {{value}}",
-        missing=f"{column} is not known",
-        zero=f"{column} is not {level}",
-    )
-    sql = f"MAX(CASE WHEN {value} IS NULL THEN NULL WHEN {value} = {wanted} THEN 1 ELSE 0 END)"
-    return Feature(name, "customers", sql, own_term=term)
+def _add(made: dict[str, Feature], told: str, condition: str, column: str, level: str) -> None:
+    """Add a feature that is 1 where a condition on a column holds."""
+    name = learned_name(told, level, taken=made)
+    sql = f"MAX(CASE WHEN {quoted(column)} IS NULL THEN NULL WHEN {condition} THEN 1 ELSE 0 END)"
+    made[name] = Feature(name, "customers", sql, own_term=attribute_term(column, level))

@@ -1,19 +1,26 @@
 """Perceived value: whether it was worth the money.
 
 A line of a purchase has an amount of 0 or more, a return one below 0. A discount is the money taken off a
-line, and a line that names none was sold without; a list price is that of one unit. Why something was sent
-back is in no record, so there is no feature of it.
+line, and a line that names none was sold without; a list price is that of one unit. For which reasons things
+are sent back differs from shop to shop: those with a feature are learned from a population before
+(`return_reason_features`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from habitue.features.feature import Feature, feature
 from habitue.features.relations import WIDE
+from habitue.records import History
+from habitue.records.engine import literal
+from habitue.vocabulary.learned import RETURN_REASON, learned_name, return_reason_term
 from habitue.vocabulary.perceived_value import TREND_DAYS
 
-__all__ = ["FEATURES"]
+__all__ = ["FEATURES", "return_reason_features"]
 
 _BOUGHT = "FILTER (WHERE amount >= 0)"
+_RETURNED = "FILTER (WHERE amount < 0)"
 
 
 @feature("transactions")
@@ -68,19 +75,25 @@ def margin_share() -> str:
 @feature("transactions")
 def returns_share() -> str:
     """Amount returned over amount purchased."""
-    return f"COALESCE(-SUM(amount) FILTER (WHERE amount < 0), 0) / SUM(amount) {_BOUGHT}"
+    return f"COALESCE(-SUM(amount) {_RETURNED}, 0) / SUM(amount) {_BOUGHT}"
 
 
 @feature("transactions")
 def n_returns() -> str:
     """Lines sent back."""
-    return "COUNT(*) FILTER (WHERE amount < 0)"
+    return f"COUNT(*) {_RETURNED}"
 
 
 @feature("transactions")
 def days_since_return() -> str:
     """Days since something was last sent back."""
-    return "DATE_DIFF('day', MAX(day) FILTER (WHERE amount < 0), $cutoff)"
+    return f"DATE_DIFF('day', MAX(day) {_RETURNED}, $cutoff)"
+
+
+@feature("transactions")
+def n_return_reasons() -> str:
+    """Different reasons for which something was sent back."""
+    return f"COUNT(DISTINCT return_reason) {_RETURNED}"
 
 
 @feature("baskets")
@@ -124,8 +137,45 @@ FEATURES: tuple[Feature, ...] = (
     returns_share,
     n_returns,
     days_since_return,
+    n_return_reasons,
     lines_per_visit,
     products_per_visit,
     categories_per_visit,
     category_entropy,
 )
+
+
+def return_reason_features(history: History, reasons: Sequence[str]) -> tuple[Feature, ...]:
+    """Return a feature for each reason: its share of the customer's returns with a reason.
+
+    Parameters
+    ----------
+    history : History
+        Says whether its records tell reasons; no feature is made where they do not.
+    reasons : sequence of str
+        As the records write them; `habitue.snapshots.learn_population` learns those that are common.
+
+    Returns
+    -------
+    tuple of Feature
+        Missing for a customer of whom no return has a reason.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from habitue.records import CustomerLog
+    >>> log = CustomerLog(transactions=pd.DataFrame(
+    ...     {"customer_id": [1, 1], "timestamp": ["2024-01-01", "2024-01-05"], "amount": [5, -5],
+    ...      "return_reason": [None, "too small"]}))
+    >>> [one.name for one in return_reason_features(log.until("2024-01-05"), ["too small"])]
+    ['return_reason_is_too_small']
+    """
+    if "transactions" not in history.kinds or RETURN_REASON not in history.engine.columns("transactions"):
+        return ()
+    made: dict[str, Feature] = {}
+    for reason in reasons:
+        name = learned_name(RETURN_REASON, reason, taken=made)
+        given = f"COUNT(*) FILTER (WHERE amount < 0 AND {RETURN_REASON} = {literal(reason)})"
+        sql = f"{given} / COUNT({RETURN_REASON}) {_RETURNED}"
+        made[name] = Feature(name, "transactions", sql, own_term=return_reason_term(reason))
+    return tuple(made.values())

@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from habitue.records.engine import quoted
+from habitue.records.scales import scale_ends
 from habitue.records.schema import SCHEMAS, ColumnKind
 
-__all__ = ["MAIN_KINDS", "PERIOD_DAYS", "RELATIONS", "WIDE", "Relation", "records_sql", "with_what_they_read"]
-
-MAIN_KINDS = ("transactions", "contracts")
-"""Kinds of record that make somebody a customer; the first that a log has says who is one."""
+__all__ = ["PERIOD_DAYS", "RELATIONS", "WIDE", "Relation", "records_sql", "with_what_they_read"]
 
 PERIOD_DAYS = 30
 """Length of the periods, counted back from the cutoff, in which habits and trends are measured."""
@@ -158,14 +156,17 @@ FROM (
 ) AS ordered
 """.replace("{wide}", WIDE)
 
-_LOWEST = "COALESCE(scale_min, CASE WHEN survey = 'nps' THEN 0 ELSE 1 END)"
-_HIGHEST = "COALESCE(scale_max, CASE WHEN survey = 'nps' THEN 10 ELSE 5 END)"
-_SHARE = f"(score - {_LOWEST}) / ({_HIGHEST} - {_LOWEST})"
+# A score that is not on its scale says nothing: it is an answer without a score.
+_LOWEST, _HIGHEST = scale_ends()
 _ANSWERS = f"""
 SELECT {{key}}, day, timestamp, survey, score, text, product_id, sentiment,
-    {_SHARE} AS share,
-    ROW_NUMBER() OVER (PARTITION BY {{key}}, survey ORDER BY timestamp DESC, score, {_SHARE}) AS nth_last
-FROM feedback
+    CASE WHEN place >= 0 AND place <= 1 THEN place END AS share,
+    ROW_NUMBER() OVER (PARTITION BY {{key}}, survey ORDER BY timestamp DESC, score, place) AS nth_last
+FROM (
+    SELECT {{key}}, day, timestamp, survey, score, text, product_id, sentiment,
+        (score - {_LOWEST}) / ({_HIGHEST} - {_LOWEST}) AS place
+    FROM feedback
+) AS placed
 """
 
 _VOICES = """

@@ -13,7 +13,6 @@ from itertools import pairwise
 from habitue.errors import SettingsError
 from habitue.features.feature import Feature, feature
 from habitue.records.engine import literal
-from habitue.vocabulary import Direction, Pillar, Term
 from habitue.vocabulary.switching_costs import EXPIRY_DAYS
 
 __all__ = ["FEATURES", "tier_features"]
@@ -172,16 +171,6 @@ FEATURES: tuple[Feature, ...] = (
     n_products_bought,
 )
 
-_RANK = Term(
-    "Rank of the customer's tier, 1 for the lowest; 0 where there is none that has a threshold.", "count",
-    Pillar.SWITCHING_COSTS, Direction.STAYS, "tier number {value}", zero="no tier so far",
-)  # fmt: skip
-_TO_NEXT = Term(
-    "Points to earn until the next tier; missing at the highest and where no points are on record.", "points",
-    Pillar.SWITCHING_COSTS, Direction.UNKNOWN, "{value} points to the next tier", "no tier to reach",
-    "has the points for the next tier",
-)  # fmt: skip
-
 
 def tier_features(thresholds: Mapping[str, int], *, earned_within: int | None = None) -> tuple[Feature, ...]:
     """Return features of a loyalty programme whose tiers are reached by earning points.
@@ -225,8 +214,8 @@ def tier_features(thresholds: Mapping[str, int], *, earned_within: int | None = 
     # A missing threshold stays missing: LEAST alone would pass over it.
     to_next = f"{following} - LEAST({earned}, {following})"
     return (
-        Feature("tier_rank", "points", _of_tier(0, f"CASE tier {ranks} END"), own_term=_RANK),
-        Feature("points_to_next_tier", "points", to_next, own_term=_TO_NEXT),
+        Feature("tier_rank", "points", _of_tier(0, f"CASE tier {ranks} END")),
+        Feature("points_to_next_tier", "points", to_next),
     )
 
 

@@ -25,6 +25,7 @@ from habitue.models.bgnbd import BGNBD
 from habitue.models.boosted_churn import BoostedChurnClassifier
 from habitue.models.boosted_value import BoostedValueRegressor
 from habitue.models.btyd_churn import BTYDChurnClassifier
+from habitue.models.btyd_features import BTYDFeatures
 from habitue.models.btyd_value import BTYDValueRegressor
 from habitue.models.clv_distribution import clv_distribution
 from habitue.models.covariate_paths import CovariatePaths
@@ -49,6 +50,7 @@ __all__ = [
     "SBG",
     "BGCNBDk",
     "BTYDChurnClassifier",
+    "BTYDFeatures",
     "BTYDValueRegressor",
     "BaseRateClassifier",
     "BoostedChurnClassifier",

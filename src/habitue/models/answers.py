@@ -19,6 +19,7 @@ from habitue.models.value_interval import ValueInterval
 
 __all__ = ["ChurnAnswers", "ValueAnswers"]
 
+_Boosted = (BoostedChurnClassifier, BoostedValueRegressor)
 _HISTORY = ("frequency", "recency", "T")
 _SPEND = (*_HISTORY, "monetary_value")
 
@@ -35,6 +36,8 @@ class ChurnAnswers(BaseEstimator):
         Fitted; gives p_alive.
     horizon : int
         Days ahead that the classifier was trained for.
+    population : str
+        What was learned of the population before the features were built, as text; it is only carried along.
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class ChurnAnswers(BaseEstimator):
         classifier: BoostedChurnClassifier | BTYDChurnClassifier,
         purchases: PurchaseModel,
         horizon: int,
+        population: str = "",
     ) -> None:
         self.classifier = classifier
         self.purchases = purchases
         self.horizon = horizon
+        self.population = population
 
     @property
     def input_columns_(self) -> list[str]:
@@ -100,7 +105,7 @@ class ChurnAnswers(BaseEstimator):
         X : DataFrame of shape (n_customers, n_features)
             With at least `input_columns_`.
         """
-        return _with_inactivity(X)
+        return _told_values(self.classifier, X)
 
 
 @persistent
@@ -117,6 +122,8 @@ class ValueAnswers(BaseEstimator):
         Fitted on customers that the regressor had not seen.
     horizon : int
         Days ahead that the regressor was trained for.
+    population : str
+        What was learned of the population before the features were built, as text; it is only carried along.
     """
 
     def __init__(
@@ -126,11 +133,13 @@ class ValueAnswers(BaseEstimator):
         purchases: PurchaseModel,
         interval: ValueInterval,
         horizon: int,
+        population: str = "",
     ) -> None:
         self.regressor = regressor
         self.purchases = purchases
         self.interval = interval
         self.horizon = horizon
+        self.population = population
 
     @property
     def input_columns_(self) -> list[str]:
@@ -189,7 +198,7 @@ class ValueAnswers(BaseEstimator):
         X : DataFrame of shape (n_customers, n_features)
             With at least `input_columns_`.
         """
-        return _with_inactivity(X)
+        return _told_values(self.regressor, X)
 
 
 def _columns(model: BaseEstimator, needed: tuple[str, ...]) -> list[str]:
@@ -198,5 +207,7 @@ def _columns(model: BaseEstimator, needed: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys([*needed, *own]))
 
 
-def _with_inactivity(X: pd.DataFrame) -> pd.DataFrame:
-    return X.assign(inactivity=X["T"] - X["recency"])
+def _told_values(model: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
+    """Return X, inactivity, and what the model itself adds."""
+    values = model.reason_values(X) if isinstance(model, _Boosted) else X
+    return values.assign(inactivity=X["T"] - X["recency"])

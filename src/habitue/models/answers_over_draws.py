@@ -15,10 +15,11 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import SettingsError
+from habitue.models.distinct_rows import distinct_rows, grouped_rows
 from habitue.models.likelihood import Design, Family
 from habitue.models.parameter_draws import Posterior, params_at, row_of
 from habitue.models.posterior_summary import Predict, summarise, totals
-from habitue.models.purchase_history import Columns, CustomerTable, distinct_rows, grouped_rows
+from habitue.models.purchase_history import Columns, CustomerTable
 from habitue.numerics.discounting import Discount
 
 __all__ = ["AnswersOverDraws"]

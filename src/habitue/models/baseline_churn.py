@@ -19,6 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.models.baseline_inputs import finite_columns, purchase_rate
+from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import FloatArray, read_churned
 from habitue.models.persistence import persistent
@@ -27,7 +28,7 @@ __all__ = ["BaseRateClassifier", "HiatusClassifier", "LastPeriodRepeatClassifier
 
 
 @persistent
-class BaseRateClassifier(ClassifierMixin, BaseEstimator):
+class BaseRateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Give everybody the churn rate of the past.
 
     Attributes
@@ -83,21 +84,11 @@ class BaseRateClassifier(ClassifierMixin, BaseEstimator):
             Before fit.
         """
         check_is_fitted(self)
-        return _both_classes(np.full(len(X), self.churn_rate_))
-
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; staying at exactly one half.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            Only its length counts.
-        """
-        return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
+        return both_classes(np.full(len(X), self.churn_rate_))
 
 
 @persistent
-class HiatusClassifier(ClassifierMixin, BaseEstimator):
+class HiatusClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Count a customer as lost who has been silent for longer than a threshold: the managers' rule.
 
     Attributes
@@ -178,21 +169,11 @@ class HiatusClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         (inactivity,) = finite_columns(X, "inactivity")
         silent = inactivity > self.threshold_
-        return _both_classes(np.where(silent, self.churn_rate_silent_, self.churn_rate_active_))
-
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; staying at exactly one half.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `inactivity`, in days.
-        """
-        return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
+        return both_classes(np.where(silent, self.churn_rate_silent_, self.churn_rate_active_))
 
 
 @persistent
-class LastPeriodRepeatClassifier(ClassifierMixin, BaseEstimator):
+class LastPeriodRepeatClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Expect from everybody what the last period showed: who bought nothing then will buy nothing now.
 
     Attributes
@@ -260,21 +241,11 @@ class LastPeriodRepeatClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         (purchases,) = finite_columns(X, "n_purchases_last_period")
-        return _both_classes(np.where(purchases <= 0.0, self.churn_rate_silent_, self.churn_rate_active_))
-
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; staying at exactly one half.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `n_purchases_last_period`.
-        """
-        return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
+        return both_classes(np.where(purchases <= 0.0, self.churn_rate_silent_, self.churn_rate_active_))
 
 
 @persistent
-class RateClassifier(ClassifierMixin, BaseEstimator):
+class RateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Expect purchases to come at random at each customer's own rate so far, and nobody ever to leave.
 
     Parameters
@@ -350,17 +321,7 @@ class RateClassifier(ClassifierMixin, BaseEstimator):
             Where a value is missing or infinite.
         """
         check_is_fitted(self)
-        return _both_classes(np.exp(-self.horizon * purchase_rate(*finite_columns(X, "frequency", "T"))))
-
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; staying at exactly one half.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `frequency` and `T`, in days.
-        """
-        return np.where(self.predict_proba(X)[:, 1] > 0.5, *self.classes_[::-1])
+        return both_classes(np.exp(-self.horizon * purchase_rate(*finite_columns(X, "frequency", "T"))))
 
     def __sklearn_tags__(self) -> Tags:
         """Tell that no outcome is needed."""
@@ -385,7 +346,3 @@ def _rates_by_side(silent: npt.NDArray[np.bool_], churned: FloatArray) -> tuple[
     overall = churned.mean()
     rates = [churned[side].mean() if side.any() else overall for side in (silent, ~silent)]
     return float(rates[0]), float(rates[1])
-
-
-def _both_classes(p_churn: FloatArray) -> FloatArray:
-    return np.column_stack([1.0 - p_churn, p_churn])

@@ -11,12 +11,12 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 
 from habitue.errors import SettingsError
 from habitue.models.coordinates import Coordinates
+from habitue.models.distinct_rows import Distinct
 from habitue.models.fitting import Fitted
 from habitue.models.lifetimes_engine import fit_bgnbd_by_lifetimes
 from habitue.models.likelihood import Family
 from habitue.models.parameter_draws import PosteriorRequest
 from habitue.models.persistence import persistent
-from habitue.models.purchase_history import Distinct
 from habitue.models.purchase_model import PurchaseHistoryModel
 from habitue.numerics import bgnbd
 from habitue.numerics.bgnbd import BGNBDParams

@@ -12,6 +12,8 @@ from sklearn.utils import Tags
 
 from habitue.errors import DataError
 from habitue.models import boosting
+from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.outcomes import read_churned
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable, read_weights
@@ -25,7 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @persistent
-class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
+class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Predict who will buy nothing within the horizon, from all that is known about a customer.
 
     The horizon is the one that y was made with: fit on snapshots of one `Window.horizon`.
@@ -46,6 +48,10 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         Ridge on leaf values.
     colsample_bytree : float
         Share of features that a tree may use.
+    btyd_features : bool
+        Whether the answers of BG/NBD and gamma-gamma stand beside the columns of X; see `BTYDFeatures`.
+    horizon : int
+        Days ahead that y was made with; only those answers need it.
     random_state : int
         Seed; the same seed and data give the same trees.
     n_jobs : int, optional
@@ -57,6 +63,8 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         The trees.
     classes_ : ndarray of shape (2,)
         Stays, churns.
+    btyd_ : BTYDFeatures
+        Fitted; only where they were wanted.
     feature_names_in_ : ndarray of str
         Columns of X in fitting.
     n_features_in_ : int
@@ -83,6 +91,7 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
 
     if TYPE_CHECKING:
         booster_: Booster
+        btyd_: BTYDFeatures
         classes_: npt.NDArray[np.generic]
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
@@ -97,6 +106,8 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         min_child_samples: int = 50,
         reg_lambda: float = 1.0,
         colsample_bytree: float = 0.8,
+        btyd_features: bool = False,
+        horizon: int = 91,
         random_state: int = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -107,6 +118,8 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         self.min_child_samples = min_child_samples
         self.reg_lambda = reg_lambda
         self.colsample_bytree = colsample_bytree
+        self.btyd_features = btyd_features
+        self.horizon = horizon
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -157,18 +170,7 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
         """
         matrix = boosting.known_matrix(self, X)
         churn = np.asarray(self.booster_.predict(matrix), dtype=np.float64)
-        return np.column_stack([1.0 - churn, churn])
-
-    def predict(self, X: CustomerTable) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; probabilities are the better guide to what to do.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With at least the columns of fitting, in any order.
-        """
-        likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(np.intp)
-        return self.classes_[likelier]
+        return both_classes(churn)
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of churning (exact SHAP values).
@@ -180,10 +182,20 @@ class BoostedChurnClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        DataFrame of shape (n_customers, n_features)
-            One column for each feature of fitting.
+        DataFrame of shape (n_customers, n_trained)
+            One column for each feature of fitting, and each answer of probability models.
         """
         return boosting.contributions(self, X)
+
+    def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the values that contributions speak of: X, and answers of probability models beside it.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting.
+        """
+        return boosting.with_answers(self, X)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing values are welcome and classes are two."""

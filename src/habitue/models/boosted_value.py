@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 
 from habitue.errors import DataError
 from habitue.models import boosting
+from habitue.models.btyd_features import BTYDFeatures
 from habitue.models.outcomes import read_amounts
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable, read_weights
@@ -46,6 +47,10 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         Ridge on leaf values.
     colsample_bytree : float
         Share of features that a tree may use.
+    btyd_features : bool
+        Whether the answers of BG/NBD and gamma-gamma stand beside the columns of X; see `BTYDFeatures`.
+    horizon : int
+        Days ahead that y was made with; only those answers need it.
     random_state : int
         Seed; the same seed and data give the same trees.
     n_jobs : int, optional
@@ -57,6 +62,8 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         The trees, on the log of money.
     scale_ : float
         Factor that makes predictions add up to what was spent, returns taken off.
+    btyd_ : BTYDFeatures
+        Fitted; only where they were wanted.
     feature_names_in_ : ndarray of str
         Columns of X in fitting.
     n_features_in_ : int
@@ -85,6 +92,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
 
     if TYPE_CHECKING:
         booster_: Booster
+        btyd_: BTYDFeatures
         scale_: float
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
@@ -100,6 +108,8 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         min_child_samples: int = 50,
         reg_lambda: float = 1.0,
         colsample_bytree: float = 0.8,
+        btyd_features: bool = False,
+        horizon: int = 91,
         random_state: int = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -111,6 +121,8 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         self.min_child_samples = min_child_samples
         self.reg_lambda = reg_lambda
         self.colsample_bytree = colsample_bytree
+        self.btyd_features = btyd_features
+        self.horizon = horizon
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -179,10 +191,20 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        DataFrame of shape (n_customers, n_features)
-            One column for each feature of fitting.
+        DataFrame of shape (n_customers, n_trained)
+            One column for each feature of fitting, and each answer of probability models.
         """
         return boosting.contributions(self, X)
+
+    def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the values that contributions speak of: X, and answers of probability models beside it.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting.
+        """
+        return boosting.with_answers(self, X)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing values are welcome, y is money, and money is hard to predict."""

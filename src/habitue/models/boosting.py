@@ -6,10 +6,7 @@ and cannot be stored without pickle. A booster knows columns by place; their nam
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,18 +17,23 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import DataError, SettingsError
+from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.lightgbm_library import load_lightgbm
+from habitue.models.maximum_likelihood import check_setting
 from habitue.models.purchase_history import CustomerTable, read_columns
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["contributions", "known_matrix", "learn_matrix", "needed", "settings_of", "train"]
+__all__ = ["contributions", "known_matrix", "learn_matrix", "needed", "settings_of", "train", "with_answers"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
 def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     """Read X for fitting and remember its columns as ``feature_names_in_`` and ``n_features_in_``.
+
+    Where the estimator wants `BTYDFeatures`, they are fitted as ``btyd_`` and stand after the columns of X.
 
     Parameters
     ----------
@@ -46,6 +48,10 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
         Where a column is there twice or is not numeric.
     DataError
         Where a value is infinite or there is no row.
+    FitError
+        Where the probability models cannot be fitted.
+    SettingsError
+        Where the horizon is not above 0.
     """
     frame = _named(X)
     names = list(frame.columns)
@@ -55,7 +61,11 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
         )
     matrix = _finite(frame, names)
     vars(estimator).update(feature_names_in_=np.array(names, dtype=object), n_features_in_=len(names))
-    return matrix
+    params = estimator.get_params(deep=False)
+    check_setting("horizon", params["horizon"], above=0)
+    if params["btyd_features"]:
+        vars(estimator)["btyd_"] = BTYDFeatures(horizon=params["horizon"]).fit(frame)
+    return _with_answers(estimator, frame, matrix)
 
 
 def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
@@ -70,8 +80,8 @@ def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (n_customers, n_features)
-        In the order of fitting; NaN is missing.
+    ndarray of shape (n_customers, n_trained)
+        In the order of fitting, answers of probability models last; NaN is missing.
 
     Raises
     ------
@@ -85,14 +95,40 @@ def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     check_is_fitted(estimator, "booster_")
     names: list[str] = list(vars(estimator)["feature_names_in_"])
     frame = _named(X)
-    if isinstance(X, pd.DataFrame):
-        return _finite(frame, names)
-    if frame.shape[1] != len(names):
-        raise DataError(
-            f"X has {frame.shape[1]} features, but {type(estimator).__name__} is expecting {len(names)} "
-            "features as input."
-        )
-    return _finite(frame.set_axis(names, axis=1), names)
+    if not isinstance(X, pd.DataFrame):
+        if frame.shape[1] != len(names):
+            raise DataError(
+                f"X has {frame.shape[1]} features, but {type(estimator).__name__} is expecting {len(names)} "
+                "features as input."
+            )
+        frame = frame.set_axis(names, axis=1)
+    return _with_answers(estimator, frame, _finite(frame, names))
+
+
+def with_answers(estimator: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
+    """Return X with the answers of probability models that the booster reads beside it.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Fitted.
+    X : DataFrame of shape (n_customers, n_features)
+        With at least the columns of fitting.
+    """
+    btyd: BTYDFeatures | None = vars(estimator).get("btyd_")
+    return X if btyd is None else btyd.transform(X)
+
+
+def _with_answers(estimator: BaseEstimator, frame: pd.DataFrame, matrix: FloatArray) -> FloatArray:
+    both = with_answers(estimator, frame)
+    return np.column_stack([matrix, both.iloc[:, frame.shape[1] :]]) if both is not frame else matrix
+
+
+def _trained_on(estimator: BaseEstimator) -> list[str]:
+    """Names of the booster's columns."""
+    state = vars(estimator)
+    names = state["feature_names_in_"]
+    return list(state["btyd_"].get_feature_names_out(names) if "btyd_" in state else names)
 
 
 def needed(estimator: BaseEstimator, y: npt.ArrayLike | None) -> npt.ArrayLike:
@@ -145,22 +181,6 @@ def _finite(frame: pd.DataFrame, names: Sequence[str]) -> FloatArray:
     return columns.values
 
 
-def load_lightgbm() -> ModuleType:
-    """Import LightGBM so that its threads sleep while they wait.
-
-    Spinning threads are a little faster on an idle machine and ten times slower on a shared one, where a
-    thread that waits keeps the one that works from its core. The variable counts when the library is first
-    loaded; one that the user has set is left alone.
-
-    Returns
-    -------
-    module
-        ``lightgbm``.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return import_module("lightgbm")
-
-
 def train(
     matrix: FloatArray,
     target: FloatArray,
@@ -211,7 +231,7 @@ def contributions(estimator: BaseEstimator, X: CustomerTable) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_customers, n_features)
+    DataFrame of shape (n_customers, n_trained)
         Log-odds for a classifier, log of money for a value model; with the base value they add up to the
         prediction.
 
@@ -224,7 +244,7 @@ def contributions(estimator: BaseEstimator, X: CustomerTable) -> pd.DataFrame:
     state = vars(estimator)
     values = np.asarray(state["booster_"].predict(matrix, pred_contrib=True))
     index = X.index if isinstance(X, pd.DataFrame) else None
-    return pd.DataFrame(values[:, :-1], columns=list(state["feature_names_in_"]), index=index)
+    return pd.DataFrame(values[:, :-1], columns=_trained_on(estimator), index=index)
 
 
 def settings_of(estimator: BaseEstimator) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.models.bgnbd import BGNBD
+from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import read_churned
 from habitue.models.persistence import persistent
@@ -77,7 +78,7 @@ class PurchaseModel(Protocol):
 
 
 @persistent
-class BTYDChurnClassifier(ClassifierMixin, BaseEstimator):
+class BTYDChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     """Predict who will buy nothing within the horizon from how often and how recently they bought.
 
     Parameters
@@ -181,18 +182,7 @@ class BTYDChurnClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "purchases_")
         churn = np.asarray(self.purchases_.p_no_purchase(X, horizon=self.horizon), dtype=np.float64)
-        return np.column_stack([1.0 - churn, churn])
-
-    def predict(self, X: CustomerTable) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each customer; probabilities are the better guide to what to do.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With frequency, recency, T; or an array of exactly these.
-        """
-        likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(np.intp)
-        return self.classes_[likelier]
+        return both_classes(churn)
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
         """Return what frequency, inactivity and T add to the log-odds of churning, the median being 0.

@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.models.bgnbd import BGNBD
-from habitue.models.btyd_churn import PurchaseModel, as_frame
-from habitue.models.gamma_gamma import GammaGamma
-from habitue.models.maximum_likelihood import check_setting
+from habitue.models.btyd_churn import as_frame
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable
-from habitue.models.purchase_shapley import HISTORY, known_things, shapley, typical_customer
-from habitue.models.small_bases import fit_steadily
+from habitue.models.purchase_shapley import known_things, shapley, typical_customer
+from habitue.models.purchases_and_spend import HISTORY_AND_SPEND, PurchasesAndSpend
 
 __all__ = ["BTYDValueRegressor"]
 
 FloatArray = npt.NDArray[np.float64]
-_COLUMNS = (*HISTORY, "monetary_value")
 _THINGS = ("frequency", "inactivity", "T", "monetary_value")
 
 
 @persistent
-class BTYDValueRegressor(RegressorMixin, BaseEstimator):
+class BTYDValueRegressor(RegressorMixin, PurchasesAndSpend):
     """Predict what each customer will spend within the horizon: how often, times how much.
 
     Parameters
@@ -75,23 +71,10 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
     """
 
     if TYPE_CHECKING:
-        purchases_: PurchaseModel
-        spend_: GammaGamma
         net_share_: float
         typical_: dict[str, float]
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
-
-    def __init__(
-        self,
-        *,
-        horizon: int = 91,
-        purchases: PurchaseModel | None = None,
-        spend: GammaGamma | None = None,
-    ) -> None:
-        self.horizon = horizon
-        self.purchases = purchases
-        self.spend = spend
 
     def fit(self, X: CustomerTable, y: object = None) -> Self:  # noqa: ARG002
         """Learn how customers buy, leave and spend.
@@ -117,14 +100,12 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
         HabitueWarning
             Where a model needed a penalty, or spend goes with frequency.
         """
-        check_setting("horizon", self.horizon, above=0)
-        frame = as_frame(X, _COLUMNS)
-        self.purchases_ = fit_steadily(BGNBD() if self.purchases is None else self.purchases, frame)
-        self.spend_ = fit_steadily(GammaGamma() if self.spend is None else self.spend, frame)
+        frame = as_frame(X, HISTORY_AND_SPEND)
+        self._fit_both(frame)
         self.net_share_ = _net_share(frame)
         self.typical_ = typical_customer(known_things(frame, _THINGS))
-        self.feature_names_in_ = np.array(_COLUMNS, dtype=object)
-        self.n_features_in_ = len(_COLUMNS)
+        self.feature_names_in_ = np.array(HISTORY_AND_SPEND, dtype=object)
+        self.n_features_in_ = len(HISTORY_AND_SPEND)
         return self
 
     def predict(self, X: CustomerTable) -> FloatArray:
@@ -146,7 +127,7 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
             Where a column is missing or a row cannot be a customer's history.
         """
         check_is_fitted(self, "purchases_")
-        frame = as_frame(X, _COLUMNS)
+        frame = as_frame(X, HISTORY_AND_SPEND)
         purchases = np.asarray(
             self.purchases_.expected_purchases(frame, horizon=self.horizon), dtype=np.float64
         )
@@ -167,7 +148,7 @@ class BTYDValueRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "purchases_")
         return shapley(
-            self._log_value, known_things(as_frame(X, _COLUMNS), _THINGS), pd.Series(self.typical_)
+            self._log_value, known_things(as_frame(X, HISTORY_AND_SPEND), _THINGS), pd.Series(self.typical_)
         )
 
     def _log_value(self, X: pd.DataFrame) -> FloatArray:

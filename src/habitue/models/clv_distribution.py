@@ -30,6 +30,7 @@ from habitue.models.purchase_history import CustomerTable, read_columns
 from habitue.models.purchase_model import PurchaseHistoryModel
 from habitue.numerics import gamma_gamma
 from habitue.numerics.discounting import Discount
+from habitue.numerics.many_rows import blocks
 from habitue.numerics.purchases import Purchases
 
 __all__ = ["CLVDistribution", "ParameterDraws", "clv_distribution"]
@@ -306,9 +307,7 @@ def _values(
     futures: _Futures, n_draws: int, random_state: np.random.Generator
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Yield blocks of customers with their possible values, of shape (n_customers, n_draws)."""
-    at_once = max(_FUTURES_AT_ONCE // n_draws, 1)
-    for start in range(0, len(futures.history), at_once):
-        block = slice(start, min(start + at_once, len(futures.history)))
+    for block in blocks(len(futures.history), max(_FUTURES_AT_ONCE // n_draws, 1)):
         (generator,) = random_state.spawn(1)
         yield block, _values_of_block(futures, block, n_draws, generator)
 
@@ -377,9 +376,7 @@ def _summary(values: FloatArray, level: float) -> FloatArray:
 def _has_no_variance(futures: _Futures, n_draws: int) -> npt.NDArray[np.bool_]:
     """Tell of whom the mean amount has no variance, in some draw."""
     answer = np.empty(len(futures.amounts), dtype=np.bool_)
-    at_once = max(_FUTURES_AT_ONCE // n_draws, 1)
-    for start in range(0, len(answer), at_once):
-        rows = slice(start, min(start + at_once, len(answer)))
+    for rows in blocks(len(answer), max(_FUTURES_AT_ONCE // n_draws, 1)):
         p, q, _ = futures.spend_params(rows)
         answer[rows] = np.any(np.atleast_2d(p * futures.amounts[rows, 0] + q) <= 2.0, axis=0)
     return answer & (futures.expected > 0.0)

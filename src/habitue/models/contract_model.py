@@ -19,19 +19,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.models.contract_record import TENURE, read_records, read_tenure, worth_fitting
+from habitue.models.distinct_rows import distinct_rows, grouped_rows
 from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Family
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.parameter_draws import Posterior, PosteriorRequest, draw_posterior
 from habitue.models.priors import Prior
-from habitue.models.purchase_history import (
-    Answer,
-    CustomerTable,
-    answer,
-    distinct_rows,
-    grouped_rows,
-    read_weights,
-)
+from habitue.models.purchase_history import Answer, CustomerTable, answer, read_weights
 from habitue.numerics.discounting import Discount
 
 __all__ = ["ContractModel"]

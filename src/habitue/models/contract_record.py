@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import FitError
+from habitue.models.distinct_rows import Distinct, distinct_rows
 from habitue.models.outcomes import read_churned
-from habitue.models.purchase_history import Columns, CustomerTable, Distinct, distinct_rows, read_columns
+from habitue.models.purchase_history import Columns, CustomerTable, read_columns
 
 __all__ = ["TENURE", "read_records", "read_tenure", "worth_fitting"]
 

@@ -21,6 +21,7 @@ from habitue.models.maximum_likelihood import Evaluation, Maximum, maximise
 from habitue.models.purchase_history import worth_fitting
 from habitue.numerics import pareto_nbd_paths
 from habitue.numerics.covariate_paths import pieces_between
+from habitue.numerics.many_rows import blocks
 from habitue.numerics.pareto_nbd import ParetoNBDParams
 from habitue.numerics.pareto_nbd_paths import Histories, ParetoNBDPathsParams, Paths
 
@@ -92,8 +93,7 @@ class _Likelihood:
         params = self.params(theta)
         value, slope = 0.0, np.zeros(theta.size)
         curvature = np.zeros((theta.size, theta.size))
-        for start in range(0, self.shares.size, _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
+        for rows in blocks(self.shares.size, _ROWS_AT_ONCE):
             some, shares = self.histories.at(rows), self.shares[rows]
             values, first, second = pareto_nbd_paths.value_gradient_hessian(params, some, self.paths)
             value += float(shares @ values)

@@ -30,7 +30,7 @@ from habitue.models.covariate_calendar import (
     read_visits,
     refuse_gaps,
 )
-from habitue.models.purchase_history import grouped_rows
+from habitue.models.distinct_rows import grouped_rows
 from habitue.numerics.covariate_paths import IntArray, Paths, ragged
 from habitue.numerics.pareto_nbd_paths import Histories
 from habitue.records.days import as_day

@@ -6,6 +6,7 @@ Which of a family's parameters a distribution speaks of is said in :mod:`habitue
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,22 +52,10 @@ class Distribution(Protocol):
         ...
 
 
-class _Formula:
+class _Formula(Distribution):
     """A distribution that is told by a formula, and where that holds: above 0 unless it says otherwise."""
 
     def log_density(self, x: npt.ArrayLike) -> FloatArray:
-        """Return the log of the density at each x, -inf where x is impossible.
-
-        Parameters
-        ----------
-        x : array_like
-            Where.
-
-        Returns
-        -------
-        ndarray
-            Of x's shape.
-        """
         values = np.asarray(x, dtype=np.float64)
         possible = self._is_possible(values)
         return np.where(possible, self._log_density(np.where(possible, values, 1.0)), -np.inf)
@@ -75,9 +64,9 @@ class _Formula:
         """Tell which x are possible."""
         return x > 0.0
 
+    @abstractmethod
     def _log_density(self, x: FloatArray) -> FloatArray:
         """Return the log of the density at each x > 0 or possible."""
-        raise NotImplementedError
 
 
 @persistent

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from habitue.models.distinct_rows import Distinct
 from habitue.models.likelihood import Design, Family, Likelihood
 from habitue.models.maximum_likelihood import Maximum, maximise
-from habitue.models.purchase_history import Distinct
 
 __all__ = ["Fitted", "KeepsFit", "fit_family", "fitted_at"]
 

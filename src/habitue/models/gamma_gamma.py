@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import AssumptionWarning, DataError, FitError
 from habitue.models.coordinates import Coordinates
+from habitue.models.distinct_rows import Distinct, distinct_rows
 from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Design, Family
 from habitue.models.maximum_likelihood import check_setting
@@ -28,11 +29,9 @@ from habitue.models.purchase_history import (
     Answer,
     Columns,
     CustomerTable,
-    Distinct,
     answer,
     check_covariates,
     check_frequency,
-    distinct_rows,
     read_columns,
     read_weights,
 )

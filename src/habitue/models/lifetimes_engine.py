@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from habitue.errors import ConvergenceError
+from habitue.models.distinct_rows import Distinct
 from habitue.models.fitting import Fitted, fitted_at
 from habitue.models.likelihood import Family
-from habitue.models.purchase_history import Distinct
 
 __all__ = ["fit_bgnbd_by_lifetimes"]
 

@@ -18,6 +18,7 @@ import pandas as pd
 from habitue.errors import DataError
 from habitue.models.bgbb import BGBB
 from habitue.models.bgnbd import BGNBD
+from habitue.models.distinct_rows import Distinct, distinct_rows
 from habitue.models.fitting import Fitted, fitted_at
 from habitue.models.gamma_gamma import GammaGamma
 from habitue.models.likelihood import Family, Likelihood, no_design
@@ -25,7 +26,6 @@ from habitue.models.maximum_likelihood import Maximum, check_setting
 from habitue.models.mbgnbd import MBGNBD
 from habitue.models.parameter_draws import PosteriorRequest
 from habitue.models.pareto_nbd import ParetoNBD
-from habitue.models.purchase_history import Distinct, distinct_rows
 
 __all__ = ["from_lifetimes"]
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from habitue.models.coordinates import Coordinates
 from habitue.models.maximum_likelihood import Evaluation
+from habitue.numerics.many_rows import blocks
 
 __all__ = ["Design", "Family", "Formulas", "Likelihood", "no_design"]
 
@@ -182,7 +183,7 @@ class Likelihood:
             of_rows, at_once = self._with_effects, _ROWS_WITH_EFFECTS
         else:
             of_rows, at_once = self._without_effects, _ROWS_AT_ONCE
-        parts = [of_rows(theta, slice(at, at + at_once)) for at in range(0, len(self.rows), at_once)]
+        parts = [of_rows(theta, rows) for rows in blocks(len(self.rows), at_once)]
         value = math.fsum(part[0] for part in parts)
         slope = np.sum([part[1] for part in parts], axis=0)
         curvature = np.sum([part[2] for part in parts], axis=0)

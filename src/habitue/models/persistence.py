@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from habitue.errors import DataError
-from habitue.models.boosting import load_lightgbm
+from habitue.models.lightgbm_library import load_lightgbm
 from habitue.models.plain_values import Decoder, Encoder
 
 if TYPE_CHECKING:

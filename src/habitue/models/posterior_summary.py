@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.numerics.arrays import FloatArray
+from habitue.numerics.many_rows import blocks
 
 __all__ = ["Predict", "rows_at_once", "summarise", "totals"]
 
@@ -88,7 +89,7 @@ def summarise(
     """
     told = np.empty((n_rows, 4))
     ends = (0.5 - confidence / 2.0, 0.5 + confidence / 2.0)
-    for rows in _blocks(n_rows, block or rows_at_once(n_draws)):
+    for rows in blocks(n_rows, block or rows_at_once(n_draws)):
         # One customer's draws side by side: their sums are then the same in whichever block the customer is.
         values = np.array(predict(rows).T, order="C")
         told[rows, 0] = values.mean(axis=1)
@@ -141,11 +142,6 @@ def totals(
     """
     counts = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
     sums = np.zeros(n_draws)
-    for rows in _blocks(n_rows, block or rows_at_once(n_draws)):
+    for rows in blocks(n_rows, block or rows_at_once(n_draws)):
         sums += predict(rows) @ counts[rows]
     return sums
-
-
-def _blocks(n_rows: int, block: int) -> list[slice]:
-    """Return slices that cover all rows in order."""
-    return [slice(i, min(i + block, n_rows)) for i in range(0, n_rows, block)]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import SettingsError
 from habitue.models.answers_over_draws import AnswersOverDraws
+from habitue.models.distinct_rows import Distinct, grouped_rows
 from habitue.models.fitting import Fitted, KeepsFit, fit_family
 from habitue.models.likelihood import Design, Family
 from habitue.models.maximum_likelihood import check_setting
@@ -26,12 +27,10 @@ from habitue.models.purchase_history import (
     Answer,
     Columns,
     CustomerTable,
-    Distinct,
     answer,
     check_covariates,
     check_frequency,
     check_times,
-    grouped_rows,
     read_columns,
     read_weights,
     worth_fitting,

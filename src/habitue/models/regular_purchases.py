@@ -17,6 +17,7 @@ import pandas as pd
 
 from habitue.errors import ConvergenceError, DataError, SchemaError
 from habitue.models.coordinates import Coordinates
+from habitue.models.distinct_rows import Distinct
 from habitue.models.fitting import Fitted, fit_family
 from habitue.models.likelihood import Family, Formulas
 from habitue.models.maximum_likelihood import check_setting
@@ -26,7 +27,6 @@ from habitue.models.purchase_history import (
     Answer,
     Columns,
     CustomerTable,
-    Distinct,
     read_columns,
     read_weights,
     worth_fitting,

@@ -15,12 +15,13 @@ A family's functions have the same names everywhere (``log_likelihood``, ``p_ali
     bgnbd  mbgnbd                  leaving after a purchase    beta_dropout, beta_dropout_histories: what they
                                                                share; purchases_ahead: their integrals
     bgcnbdk  mbgcnbdk              the same, regular buyers    erlang_gaps, erlang_ahead, regular_buyers
-    pareto_nbd  ggompertz_nbd      leaving at any time         silent_leaving, silent_futures; of each family
-                                                               _likelihood and _presence; gompertz_leaving
+    pareto_nbd  ggompertz_nbd      leaving at any time         explained, silent_leaving, silent_futures; of
+                                                               each family _likelihood and _presence;
+                                                               gompertz_leaving
     pareto_nbd_paths               covariates that change      covariate_paths; pareto_nbd_exposures,
                                                                pareto_nbd_silence, pareto_nbd_paths_slopes
     bgbb                           opportunities               bgbb_silence, bgbb_future
-    sbg  bdw                       contracts                   long_sums
+    sbg  bdw                       contracts                   bdw_survival, long_sums
     gamma_gamma                    spend
     discounting  purchases         money later; what simulators return
     psis  ensemble  convergence    draws from a posterior      log_density

@@ -39,45 +39,39 @@ def floats(*values: npt.ArrayLike) -> tuple[FloatArray, ...]:
     return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
 
 
-def over_counts(
-    function: Callable[[FloatArray], FloatArray], shift: npt.ArrayLike, x: FloatArray
-) -> FloatArray:
-    """Return function(shift + x), looked up in a table where there are more customers than counts.
+def over_counts(function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
+    """Return function(x), looked up in a table where there are more customers than counts.
 
     Parameters
     ----------
     function : callable
         Of an array, element by element, such as ``scipy.special.gammaln``.
-    shift : array_like
-        What is added to the counts; the table is used where it is one number.
     x : ndarray
         Whole numbers >= 0.
 
     Returns
     -------
     ndarray
-        Of the shape that shift and x broadcast to.
+        Of the shape of x.
 
     Examples
     --------
-    >>> over_counts(np.sqrt, 1.0, np.array([0.0, 3.0, 3.0, 8.0]))
-    array([1., 2., 2., 3.])
+    >>> over_counts(np.sqrt, np.array([1.0, 4.0, 4.0, 0.0, 1.0]))
+    array([1., 2., 2., 0., 1.])
     """
     top = int(x.max()) if x.size else 0
-    if np.ndim(shift) > 0 or top >= x.size:
-        return function(np.asarray(shift, dtype=np.float64) + x)
-    return function(float(np.asarray(shift)) + np.arange(top + 1.0))[x.astype(np.intp)]
+    return function(x) if top >= x.size else function(np.arange(top + 1.0))[x.astype(np.intp)]
 
 
 def growth_over_counts(
     function: Callable[[FloatArray], FloatArray], shift: npt.ArrayLike, x: FloatArray
 ) -> FloatArray:
-    """Return function(shift + x) - function(shift), the first looked up as by :func:`over_counts`.
+    """Return function(shift + x) - function(shift), by :func:`over_counts` where the shift is one number.
 
     Parameters
     ----------
     function : callable
-        Of an array, element by element: ``gammaln`` or a derivative of it.
+        ``gammaln`` or a derivative of it.
     shift : array_like
         Where counting starts.
     x : ndarray
@@ -93,4 +87,9 @@ def growth_over_counts(
     >>> growth_over_counts(np.square, 1.0, np.array([0.0, 3.0, 3.0, 8.0]))
     array([ 0., 15., 15., 80.])
     """
-    return over_counts(function, shift, x) - function(np.asarray(shift, dtype=np.float64))
+    start = np.asarray(shift, dtype=np.float64)
+
+    def grown(count: FloatArray) -> FloatArray:
+        return function(start + count)
+
+    return (over_counts(grown, x) if start.ndim == 0 else grown(x)) - function(start)

@@ -15,15 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import zeta
 
 from habitue.numerics.arrays import FloatArray, Rows, floats
-from habitue.numerics.beta_ratio import (
-    digamma_difference,
-    digamma_mixed_difference,
-    log_beta_ratio,
-    trigamma_difference,
-    trigamma_mixed_difference,
+from habitue.numerics.bdw_survival import (
+    HIGHEST,
+    added_exposure,
+    curvature,
+    log_survival_ahead,
+    score,
 )
 from habitue.numerics.long_sums import long_stretches, short_stretches
 from habitue.numerics.quadrature import legendre_rule
@@ -44,8 +43,6 @@ __all__ = [
     "survival_ahead",
 ]
 
-_HIGHEST = 400.0  # log of t^c from which on a power law is exact, long before it overflows
-_STEEPEST = 150.0  # log of t^c from which on it is taken for one: then t^2c does not overflow either
 _ONE_BY_ONE = 64
 _SUMMED = 2.0**20  # periods before the sum for ever becomes an integral: its error is their number to -2
 _LAST_DISCOUNTED = 45.0  # e^-45 of a payment is not seen beside the first
@@ -163,7 +160,7 @@ def log_likelihood(params: Params, n_renewals: npt.ArrayLike, churned: npt.Array
     [-2.0345, -0.7308]
     """
     gamma, delta, c, n, churned = floats(*params, n_renewals, churned)
-    stayed, next_one = _log_survival_ahead(gamma, delta, c, 0.0 * n, n), _log_next(gamma, delta, c, n)
+    stayed, next_one = log_survival_ahead(gamma, delta, c, 0.0 * n, n), _log_next(gamma, delta, c, n)
     return stayed + np.where(churned > 0.0, np.log(-np.expm1(next_one)), 0.0)
 
 
@@ -194,8 +191,8 @@ def gradient(params: Params, n_renewals: npt.ArrayLike, churned: npt.ArrayLike) 
     (2, 3)
     """
     gamma, delta, c, n, churned = floats(*params, n_renewals, churned)
-    stayed, left = _score(gamma, delta, c, 0.0 * n, n), _score(gamma, delta, c, n, np.ones(n.shape))
-    weight = churned / np.expm1(np.minimum(-_log_next(gamma, delta, c, n), _HIGHEST))
+    stayed, left = score(gamma, delta, c, 0.0 * n, n), score(gamma, delta, c, n, np.ones(n.shape))
+    weight = churned / np.expm1(np.minimum(-_log_next(gamma, delta, c, n), HIGHEST))
     return stayed - weight[..., None] * left
 
 
@@ -226,10 +223,10 @@ def hessian(params: Params, n_renewals: npt.ArrayLike, churned: npt.ArrayLike) -
     (2, 3, 3)
     """
     gamma, delta, c, n, churned = floats(*params, n_renewals, churned)
-    stayed = _curvature(gamma, delta, c, 0.0 * n, n)
-    odds = 1.0 / np.expm1(np.minimum(-_log_next(gamma, delta, c, n), _HIGHEST))
-    moves = _score(gamma, delta, c, n, np.ones(n.shape))
-    bends = _curvature(gamma, delta, c, n, np.ones(n.shape))
+    stayed = curvature(gamma, delta, c, 0.0 * n, n)
+    odds = 1.0 / np.expm1(np.minimum(-_log_next(gamma, delta, c, n), HIGHEST))
+    moves = score(gamma, delta, c, n, np.ones(n.shape))
+    bends = curvature(gamma, delta, c, n, np.ones(n.shape))
     squares = moves[..., :, None] * moves[..., None, :]
     weight, weight_of_squares = churned * odds, churned * odds * (1.0 + odds)
     return stayed - weight[..., None, None] * bends - weight_of_squares[..., None, None] * squares
@@ -257,7 +254,7 @@ def survival_ahead(params: Params, n_renewals: npt.ArrayLike, t: npt.ArrayLike) 
     >>> survival_ahead(Params(0.259, 1.722, 1.584), [0, 5], 1).round(4).tolist()
     [0.8693, 0.9338]
     """
-    return np.exp(_log_survival_ahead(*floats(*params, n_renewals, t)))
+    return np.exp(log_survival_ahead(*floats(*params, n_renewals, t)))
 
 
 def churn_probability(params: Params, n_renewals: npt.ArrayLike, t: npt.ArrayLike) -> FloatArray:
@@ -282,7 +279,7 @@ def churn_probability(params: Params, n_renewals: npt.ArrayLike, t: npt.ArrayLik
     >>> churn_probability(Params(0.259, 1.722, 1.584), [0, 5], 1).round(4).tolist()
     [0.1307, 0.0662]
     """
-    return -np.expm1(_log_survival_ahead(*floats(*params, n_renewals, t)))
+    return -np.expm1(log_survival_ahead(*floats(*params, n_renewals, t)))
 
 
 def expected_residual_lifetime(params: Params, n_renewals: npt.ArrayLike) -> FloatArray:
@@ -429,88 +426,16 @@ def simulate(
     theta = np.minimum(random_state.beta(gamma, delta + n**c), 1.0 - 2.0**-53)
     hazard = np.maximum(-np.log1p(-theta), np.finfo(np.float64).tiny)
     waiting = random_state.standard_exponential(n.shape)
-    renews_all = waiting >= hazard * _added_exposure(c, n, t)
+    renews_all = waiting >= hazard * added_exposure(c, n, t)
     exposure = n**c + waiting / np.where(renews_all, 1.0, hazard)
     # rounding of the root must not move a customer out of (n, n + t]
     when = np.clip(np.floor(exposure ** (1.0 / c)) + 1.0, n + 1.0, np.maximum(n + t, n + 1.0))
     return np.where(renews_all, np.inf, when)
 
 
-def _added_exposure(c: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """Return (n + t)^c - n^c without subtracting close numbers, at most e^400."""
-    start = np.maximum(n, 1.0)
-    grown = np.expm1(np.minimum(c * np.log1p(t / start), _HIGHEST)) * start**c
-    return np.where(
-        n > 0.0, grown, np.exp(np.minimum(c * np.log(np.maximum(t, 1e-300)), _HIGHEST)) * (t > 0.0)
-    )
-
-
-def _log_survival_ahead(
-    gamma: FloatArray, delta: FloatArray, c: FloatArray, n: FloatArray, t: FloatArray
-) -> FloatArray:
-    """Return log(S(n + t) / S(n)); where powers would overflow, by the power law that S has become."""
-    near = np.where(n > 1.0, np.minimum(c, _STEEPEST / np.log(np.maximum(n, 2.0))), c)
-    growth = np.where(n > 0.0, np.log1p(t / np.maximum(n, 1.0)), np.log(np.maximum(t, 1.0)))
-    beyond = c * growth - np.minimum(near * growth, _HIGHEST)
-    return log_beta_ratio(gamma, delta + n**near, _added_exposure(near, n, t)) - gamma * beyond
-
-
 def _log_next(gamma: FloatArray, delta: FloatArray, c: FloatArray, n: FloatArray) -> FloatArray:
     """Return log(S(n + 1) / S(n))."""
-    return _log_survival_ahead(gamma, delta, c, n, np.ones(n.shape))
-
-
-def _not_too_steep(c: FloatArray, end: FloatArray) -> FloatArray:
-    """Return c, or where S has become a power law at the end, as much of it as makes it one."""
-    return np.minimum(c, _STEEPEST / np.log(np.maximum(end, 2.0)))
-
-
-class _Exposure(NamedTuple):
-    """y = (n + t)^c - n^c and b = delta + n^c, with their first and second derivatives by c."""
-
-    y: FloatArray
-    y_c: FloatArray
-    y_cc: FloatArray
-    b: FloatArray
-    b_c: FloatArray
-    b_cc: FloatArray
-
-
-def _exposure(delta: FloatArray, c: FloatArray, n: FloatArray, t: FloatArray) -> _Exposure:
-    """Return exposures and their derivatives, none of them a difference of close numbers."""
-    y, power = _added_exposure(c, n, t), n**c
-    log_n, log_end = np.log(np.maximum(n, 1.0)), np.log(np.maximum(n + t, 1.0))
-    longer = power * np.log1p(t / np.maximum(n, 1.0))
-    y_c = y * log_end + longer
-    y_cc = y * log_end**2 + longer * (log_end + log_n)
-    return _Exposure(y, y_c, y_cc, delta + power, power * log_n, power * log_n**2)
-
-
-def _score(gamma: FloatArray, delta: FloatArray, c: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """Return derivatives of log(S(n + t) / S(n)) by gamma, delta, c, for n = 0 or t = 1."""
-    near = _not_too_steep(c, n + t)
-    e = _exposure(delta, near, n, t)
-    growth = np.log(np.maximum(n + t, 1.0)) - np.log(np.maximum(n, 1.0))
-    by_gamma = -digamma_difference(gamma + e.b, e.y) - (c - near) * growth
-    by_delta = digamma_mixed_difference(e.b, gamma, e.y)
-    by_c = by_delta * e.b_c - digamma_difference(e.b + e.y, gamma) * e.y_c
-    return np.stack([by_gamma, by_delta, by_c], axis=-1)
-
-
-def _curvature(
-    gamma: FloatArray, delta: FloatArray, c: FloatArray, n: FloatArray, t: FloatArray
-) -> FloatArray:
-    """Return second derivatives of log(S(n + t) / S(n)) by gamma, delta, c, for n = 0 or t = 1."""
-    e = _exposure(delta, _not_too_steep(c, n + t), n, t)
-    both, twice = trigamma_difference(gamma + e.b, e.y), trigamma_mixed_difference(e.b, gamma, e.y)
-    fall = trigamma_difference(e.b + e.y, gamma)
-    gamma_c = both * e.b_c - zeta(2.0, gamma + e.b + e.y) * e.y_c  # zeta(2, z) is psi'(z)
-    delta_c = twice * e.b_c + fall * e.y_c
-    c_twice = twice * e.b_c**2 + fall * e.y_c * (2.0 * e.b_c + e.y_c)
-    c_twice += digamma_mixed_difference(e.b, gamma, e.y) * e.b_cc
-    c_twice -= digamma_difference(e.b + e.y, gamma) * e.y_cc
-    rows = [[both, both, gamma_c], [both, twice, delta_c], [gamma_c, delta_c, c_twice]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return log_survival_ahead(gamma, delta, c, n, np.ones(n.shape))
 
 
 def _sum_of_survivors(
@@ -521,7 +446,7 @@ def _sum_of_survivors(
     def survivors(rows: Rows, k: FloatArray) -> FloatArray:
         """Return S(n + k + 1) / S(n) e^(-rate k)."""
         shape = (array[rows, None] for array in (gamma, delta, c, n))
-        return np.exp(_log_survival_ahead(*floats(*shape, k + 1.0)) - rate[rows, None] * k)
+        return np.exp(log_survival_ahead(*floats(*shape, k + 1.0)) - rate[rows, None] * k)
 
     total = np.zeros(n.shape)
     for rows, k, counts in short_stretches(n_terms, until=_ONE_BY_ONE):
@@ -555,6 +480,6 @@ def _log_far(
     gamma: FloatArray, delta: FloatArray, c: FloatArray, n: FloatArray, log_k: FloatArray
 ) -> FloatArray:
     """Return log(k S(n + k) / S(n)), k given by its logarithm, which may be of any size."""
-    near = np.minimum(log_k, _HIGHEST / np.maximum(c, 1.0))
-    there = near + _log_survival_ahead(*floats(gamma, delta, c, n, np.exp(near)))
+    near = np.minimum(log_k, HIGHEST / np.maximum(c, 1.0))
+    there = near + log_survival_ahead(*floats(gamma, delta, c, n, np.exp(near)))
     return there - (gamma * c - 1.0) * (log_k - near)  # 1 - gamma c may be tiny: subtracted first

@@ -381,7 +381,7 @@ def _over_counts(
     along the last axis.
     """
     if all(isinstance(field, float) for field in fields):
-        return over_counts(partial(function, *fields), float(m), x)
+        return over_counts(lambda count: function(*fields, count + m), x)
     drawn = all(isinstance(field, np.ndarray) and _is_constant_along_last(field) for field in fields)
     if not (drawn and x.ndim > 1 and x.size and not any(x.strides[:-1])):
         return function(*fields, x + m)

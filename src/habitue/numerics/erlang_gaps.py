@@ -267,7 +267,7 @@ def _over_counts(
 ) -> FloatArray:
     """Return function(field, *more, x), from a table over x where the parameters are the same for all."""
     bound = partial(function, field, *more)
-    return bound(x) if isinstance(field, np.ndarray) else over_counts(bound, 0.0, x)
+    return bound(x) if isinstance(field, np.ndarray) else over_counts(bound, x)
 
 
 def _differences(

@@ -7,21 +7,20 @@ looks backward is here. Everything is one integral over the unseen moment of lea
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, polygamma, psi
+from scipy.special import gammaln
 
 from habitue.numerics.arrays import FloatArray, Rows, floats, growth_over_counts
+from habitue.numerics.explained import Explained, explained
 from habitue.numerics.gompertz_leaving import aged, gompertz_leaving, log_fallen
 from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.panels import on_panels
 from habitue.numerics.silent_futures import left_silently, silent_probability, wakes
 
 __all__ = [
-    "Explained",
     "GGompertzNBDParams",
     "gradient",
     "hessian",
@@ -54,24 +53,6 @@ class GGompertzNBDParams(NamedTuple):
     b: npt.ArrayLike
     s: npt.ArrayLike
     beta: npt.ArrayLike
-
-
-class Explained(NamedTuple):
-    """Log-likelihood with its derivatives by r, alpha, b, s, beta.
-
-    Attributes
-    ----------
-    value : ndarray
-        Log-likelihood of each history.
-    gradient : ndarray of shape (..., 5)
-        First derivatives.
-    hessian : ndarray of shape (..., 5, 5)
-        Second derivatives.
-    """
-
-    value: FloatArray
-    gradient: FloatArray
-    hessian: FloatArray
 
 
 def log_likelihood(
@@ -204,13 +185,7 @@ def value_gradient_hessian(
     >>> found.value.shape, found.gradient.shape, found.hessian.shape
     ((2,), (2, 5), (2, 5, 5))
     """
-    x = np.asarray(frequency, dtype=np.float64)
-    everything = in_blocks(_derivatives, *floats(*params, x, recency, T))
-    value = everything[..., 0] + growth_over_counts(gammaln, params.r, x)
-    by_one, by_two = everything[..., 1:6], everything[..., 6:].reshape(*value.shape, 5, 5)
-    by_one[..., 0] += growth_over_counts(psi, params.r, x)
-    by_two[..., 0, 0] += growth_over_counts(partial(polygamma, 1), params.r, x)
-    return Explained(value, by_one, by_two)
+    return explained(_derivatives, params, frequency, recency, T)
 
 
 def _log_times(

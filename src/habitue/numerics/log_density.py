@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from habitue.numerics.arrays import FloatArray
+from habitue.numerics.many_rows import cut
 
 __all__ = ["LogDensity", "in_blocks"]
 
@@ -43,7 +44,7 @@ def in_blocks(log_density: LogDensity, at_once: int) -> LogDensity:
     def evaluate(points: FloatArray) -> FloatArray:
         values = np.full(len(points), -np.inf)
         near = np.flatnonzero((np.abs(points) <= _FARTHEST).all(axis=1))
-        for rows in (near[i : i + at_once] for i in range(0, near.size, at_once)):
+        for rows in cut(near, at_once):
             values[rows] = log_density(points[rows])
         return np.where(np.isfinite(values), values, -np.inf)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from habitue.numerics.arrays import FloatArray, Rows
 
-__all__ = ["CELLS_AT_ONCE", "by_nodes", "cut", "in_blocks", "over_pairs"]
+__all__ = ["CELLS_AT_ONCE", "blocks", "by_nodes", "cut", "in_blocks", "over_pairs"]
 
 CELLS_AT_ONCE = 65_536
 """How many cells of (rows x nodes) work arrays are filled at once: they stay in the processor's cache."""
@@ -64,26 +64,49 @@ def in_blocks(
     def of(rows: slice) -> FloatArray:
         return formula(*(column if isinstance(column, (float, int)) else column[rows] for column in flat))
 
-    first = of(slice(_ROWS_AT_ONCE))
-    inner, size = first.shape[1:], math.prod(shape)
-    answer = np.empty((size, *inner))
-    answer[:_ROWS_AT_ONCE] = first
-    for start in range(_ROWS_AT_ONCE, size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
+    size = math.prod(shape)
+    first, *others = blocks(max(size, 1), _ROWS_AT_ONCE)  # where there are no rows: an empty one
+    told = of(first)
+    answer = np.empty((size, *told.shape[1:]))
+    answer[first] = told
+    for rows in others:
         answer[rows] = of(rows)
-    return answer.reshape((*shape, *inner))
+    return answer.reshape((*shape, *told.shape[1:]))
 
 
 def _in_slabs(
     formula: Callable[..., FloatArray], columns: tuple[float | FloatArray, ...], shape: tuple[int, ...]
 ) -> FloatArray:
     """Evaluate some entries of the first axis at a time; what was broadcast is not copied."""
-    answer, at_once = np.empty(shape), max(1, _ROWS_AT_ONCE // math.prod(shape[1:]))
-    for start in range(0, shape[0], at_once):
-        rows = slice(start, start + at_once)
+    answer = np.empty(shape)
+    for rows in blocks(shape[0], max(1, _ROWS_AT_ONCE // math.prod(shape[1:]))):
         some = (column if isinstance(column, (float, int)) else column[rows] for column in columns)
         answer[rows] = formula(*some)
     return answer
+
+
+def blocks(n_rows: int, at_once: int) -> Iterator[slice]:
+    """Yield slices that cover rows in order, some at a time.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many rows there are, >= 0.
+    at_once : int
+        How many to take together, at most; > 0.
+
+    Yields
+    ------
+    slice
+        The next of them, from its first row to the one after its last.
+
+    Examples
+    --------
+    >>> [(rows.start, rows.stop) for rows in blocks(5, 2)]
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    for start in range(0, n_rows, at_once):
+        yield slice(start, min(start + at_once, n_rows))
 
 
 def cut(rows: Rows, at_once: int) -> Iterator[Rows]:
@@ -106,8 +129,8 @@ def cut(rows: Rows, at_once: int) -> Iterator[Rows]:
     >>> [rows.tolist() for rows in cut(np.array([3, 5, 8]), 2)]
     [[3, 5], [8]]
     """
-    for start in range(0, rows.size, at_once):
-        yield rows[start : start + at_once]
+    for some in blocks(rows.size, at_once):
+        yield rows[some]
 
 
 def by_nodes(n_nodes: npt.NDArray[np.intp] | FloatArray) -> Iterator[tuple[int, Rows]]:
@@ -172,8 +195,7 @@ def over_pairs(
     if n_counts * ruler.size > 4 * x.size:
         return in_blocks(function, x, until)
     key = np.empty(x.size, dtype=np.intp)
-    for start in range(0, x.size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
+    for rows in blocks(x.size, _ROWS_AT_ONCE):
         np.add(counts[rows].astype(np.intp) * ruler.size, code(times[rows]), out=key[rows])
     occurs = np.zeros(n_counts * ruler.size, dtype=np.bool_)
     occurs[key] = True

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from habitue.numerics.arrays import FloatArray, Rows
+from habitue.numerics.many_rows import blocks
 
 __all__ = ["Panels", "on_panels", "resolve"]
 
@@ -124,8 +125,7 @@ def on_panels(density: Density, panels: Panels) -> FloatArray:
     [2.0]
     """
     parts: list[FloatArray] = []
-    for start in range(0, max(panels.row.size, 1), _PANELS_AT_ONCE):
-        some = slice(start, start + _PANELS_AT_ONCE)
+    for some in blocks(max(panels.row.size, 1), _PANELS_AT_ONCE):
         low, half = panels.low[some], 0.5 * (panels.high[some] - panels.low[some])
         values = density(panels.row[some], low + half * (_NODES[:, None] + 1.0))
         parts.append(half * (_WEIGHTS @ values))
@@ -140,8 +140,7 @@ def on_panels(density: Density, panels: Panels) -> FloatArray:
 def _look(density: Density, row: Rows, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the integral over each panel, and how much of the integrand its rule leaves unresolved."""
     value, tail = np.empty(row.size), np.empty(row.size)
-    for start in range(0, row.size, _PANELS_AT_ONCE):
-        some = slice(start, start + _PANELS_AT_ONCE)
+    for some in blocks(row.size, _PANELS_AT_ONCE):
         half = 0.5 * (high[some] - low[some])
         values = density(row[some], low[some] + half * (_NODES[:, None] + 1.0))
         value[some] = half * (_WEIGHTS @ values)

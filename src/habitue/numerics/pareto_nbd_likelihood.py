@@ -7,19 +7,18 @@ looks backward is here. Everything is one integral over the unseen moment of lea
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, polygamma, psi
+from scipy.special import gammaln
 
 from habitue.numerics.arrays import FloatArray, floats, growth_over_counts
+from habitue.numerics.explained import Explained, explained
 from habitue.numerics.many_rows import in_blocks
 from habitue.numerics.silent_leaving import silent_integral, silent_moments, silent_probability
 
 __all__ = [
-    "Explained",
     "ParetoNBDParams",
     "gradient",
     "hessian",
@@ -47,24 +46,6 @@ class ParetoNBDParams(NamedTuple):
     alpha: npt.ArrayLike
     s: npt.ArrayLike
     beta: npt.ArrayLike
-
-
-class Explained(NamedTuple):
-    """Log-likelihood with its derivatives by r, alpha, s, beta.
-
-    Attributes
-    ----------
-    value : ndarray
-        Log-likelihood of each history.
-    gradient : ndarray of shape (..., 4)
-        First derivatives.
-    hessian : ndarray of shape (..., 4, 4)
-        Second derivatives.
-    """
-
-    value: FloatArray
-    gradient: FloatArray
-    hessian: FloatArray
 
 
 def log_likelihood(
@@ -202,13 +183,7 @@ def value_gradient_hessian(
     >>> found.value.shape, found.gradient.shape, found.hessian.shape
     ((2,), (2, 4), (2, 4, 4))
     """
-    x = np.asarray(frequency, dtype=np.float64)
-    everything = in_blocks(_derivatives, *floats(*params, x, recency, T))
-    value = everything[..., 0] + growth_over_counts(gammaln, params.r, x)
-    by_one, by_two = everything[..., 1:5], everything[..., 5:].reshape(*value.shape, 4, 4)
-    by_one[..., 0] += growth_over_counts(psi, params.r, x)
-    by_two[..., 0, 0] += growth_over_counts(partial(polygamma, 1), params.r, x)
-    return Explained(value, by_one, by_two)
+    return explained(_derivatives, params, frequency, recency, T)
 
 
 def _log_times(

@@ -16,7 +16,15 @@ from typing import Any
 from habitue.errors import SchemaError
 from habitue.records.engine import quoted
 
-__all__ = ["guess_columns", "guess_decimal", "one_spelling"]
+__all__ = [
+    "best_name",
+    "guess_columns",
+    "guess_customer",
+    "guess_decimal",
+    "is_date",
+    "is_number",
+    "one_spelling",
+]
 
 _PERSON = (
     r"(customer|client|cliente|kunden?|user|account|member|buyer|shopper|household|guest|"
@@ -32,7 +40,7 @@ _WHO = (
 )
 _NOT_WHO = (
     r"name|phone|country|city|segment|type|age$|agent|gender|zip|post|group|categor|status|"
-    r"since|count|sales|note"
+    r"since|(^|_)count|sales|note"
 )
 
 _ORDER = (
@@ -130,13 +138,11 @@ def guess_columns(
     >>> guess_columns(types, dict.fromkeys(types, [1]), {})
     {'customer_id': 'Kundennr', 'timestamp': 'Rechnungsdatum', 'amount': 'Menge * Einzelpreis'}
     """
-    dates = [name for name in types if _is_date(types[name], values[name])]
+    dates = [name for name in types if is_date(types[name], values[name])]
     others = [name for name in types if name not in dates]
-    numbers = [name for name in others if _is_number(types[name], values[name])]
+    numbers = [name for name in others if is_number(types[name], values[name])]
     found = {
-        "customer_id": given.get("customer_id")
-        or _best(others, _WHO, _NOT_WHO)
-        or _repeated_id(others, values),
+        "customer_id": given.get("customer_id") or guess_customer(others, values),
         "timestamp": given.get("timestamp") or _when(dates),
     }
     left = [name for name in numbers if name not in found.values()]
@@ -183,8 +189,31 @@ def guess_decimal(values: Sequence[Any]) -> str | None:
     return "," if comma > point else None
 
 
-def _best(names: Sequence[str], patterns: Sequence[str], never: str = r"$^") -> str | None:
-    """Return the first column that the best pattern fits."""
+def guess_customer(names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return the column that says who the customer is, None where none looks like it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns that may hold ids.
+    values : Mapping[str, sequence]
+        Some values of each column.
+    """
+    return best_name(names, _WHO, _NOT_WHO) or _repeated_id(names, values)
+
+
+def best_name(names: Sequence[str], patterns: Sequence[str], never: str = r"$^") -> str | None:
+    """Return the first column that the best pattern fits, None where none does.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns.
+    patterns : sequence of str
+        Regular expressions for names in `one_spelling`, the best first.
+    never : str
+        A regular expression for names that are not meant.
+    """
     spelt = {name: one_spelling(name) for name in names}
     fitting = [name for name in names if not re.search(never, spelt[name])]
     found = (name for pattern in patterns for name in fitting if re.search(pattern, spelt[name]))
@@ -200,15 +229,15 @@ def _repeated_id(names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> s
 def _when(dates: Sequence[str]) -> str | None:
     """Return the day of the purchase; another day of the order, or any, only where there is no better one."""
     possible = [name for name in dates if not re.search(_NEVER_WHEN, one_spelling(name))]
-    return _best(possible, _WHEN, _OTHER_DAY) or _best(possible, _WHEN) or next(iter(possible), None)
+    return best_name(possible, _WHEN, _OTHER_DAY) or best_name(possible, _WHEN) or next(iter(possible), None)
 
 
 def _how_much(numbers: Sequence[str]) -> str | None:
     """Return a total where there is one, else quantity times unit price, else a price."""
-    total = _best(numbers, _HOW_MUCH, _NOT_MONEY)
+    total = best_name(numbers, _HOW_MUCH, _NOT_MONEY)
     if total:
         return total
-    unit, quantity = _best(numbers, _UNIT_PRICE), _best(numbers, _QUANTITY, r"price|amount")
+    unit, quantity = best_name(numbers, _UNIT_PRICE), best_name(numbers, _QUANTITY, r"price|amount")
     return f"{_operand(quantity)} * {_operand(unit)}" if unit and quantity else unit
 
 
@@ -216,15 +245,33 @@ def _operand(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else quoted(name)
 
 
-def _is_date(sql_type: str, values: Sequence[Any]) -> bool:
+def is_date(sql_type: str, values: Sequence[Any]) -> bool:
+    """Tell whether a column holds days or instants.
+
+    Parameters
+    ----------
+    sql_type : str
+        Its type.
+    values : sequence
+        Some of its values.
+    """
     if sql_type == "DATE" or sql_type.startswith("TIMESTAMP"):
         return True
     return _most(_DATE_TEXT, values)
 
 
-def _is_number(sql_type: str, values: Sequence[Any]) -> bool:
+def is_number(sql_type: str, values: Sequence[Any]) -> bool:
+    """Tell whether a column holds numbers.
+
+    Parameters
+    ----------
+    sql_type : str
+        Its type.
+    values : sequence
+        Some of its values.
+    """
     if sql_type != "VARCHAR":
-        return bool(re.match(r"DOUBLE|FLOAT|DECIMAL|.*INT", sql_type))
+        return bool(re.match(r"DOUBLE|FLOAT|DECIMAL|NUMERIC|.*INT", sql_type))
     return _most(_NUMBER_TEXT, values)
 
 

@@ -21,6 +21,7 @@ from habitue.pipelines.tell import tell
 from habitue.pipelines.train import Trained, train
 from habitue.records import CustomerLog, datasets
 from habitue.snapshots import Window, take_snapshot, training_cutoffs
+from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.tracking import Store
@@ -110,7 +111,8 @@ def demo(folder: Path, *, store: Store, now: datetime, stage: Say, step: Say) ->
     scores_path = folder / "scores.parquet"
     write_scores(scored, scores_path)
     day = scored.manifest["cutoff"]
-    stage(f"Scored all {len(scored.frame):,} customers as of {day} with the champions from the registry.")
+    everybody = one_or_many(len(scored.frame), "customer")
+    stage(f"Scored all {everybody} as of {day} with the champions from the registry.")
     clock.lap("score")
     step("writing the report")
     report_path = _tell(scores_path, folder, store, now, published)
@@ -124,8 +126,9 @@ def _read(stage: Say, step: Say) -> CustomerLog:
     log = datasets.cdnow()
     check = log.checks["transactions"]
     stage(
-        f"Read {check.n_rows:,} transactions of {log.n_customers:,} customers, {log.first_day} to "
-        f"{log.observed_until}; {check.n_quarantined} rows set aside. {' '.join(check.notes)}"
+        f"Read {one_or_many(check.n_rows, 'transaction')} of {one_or_many(log.n_customers, 'customer')}, "
+        f"{log.first_day} to {log.observed_until}; {one_or_many(check.n_quarantined, 'row')} set aside. "
+        f"{' '.join(check.notes)}"
     )
     return log
 

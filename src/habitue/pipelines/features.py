@@ -10,14 +10,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from habitue.errors import SettingsError
-from habitue.features import FEATURES, LITERATURE, Feature, features_for, statement
-from habitue.pipelines.files import write_beside
+from habitue.features import FEATURES, LITERATURE, Feature, matrix, statement
+from habitue.pipelines.files import write_beside, write_text
 from habitue.records import CustomerLog, History
 from habitue.records.dialects import translated
 from habitue.records.engine import literal
+from habitue.snapshots import Population, learn_population
 from habitue.vocabulary import Pillar
 
-__all__ = ["Matrix", "choose_features", "data_dictionary", "feature_sql", "write_features"]
+__all__ = ["Matrix", "choose_features", "data_dictionary", "feature_sql", "find_population", "write_features"]
 
 _FORMATS = {".parquet": "(FORMAT parquet)", ".csv": "(FORMAT csv, HEADER)"}
 
@@ -42,7 +43,11 @@ class Matrix(NamedTuple):
 
 
 def choose_features(
-    history: History, *, names: Sequence[str] = (), pillars: Sequence[str] = ()
+    history: History,
+    *,
+    names: Sequence[str] = (),
+    pillars: Sequence[str] = (),
+    population: Population | None = None,
 ) -> tuple[Feature, ...]:
     """Return the features that a log's records allow, or those of them that are asked for.
 
@@ -54,25 +59,30 @@ def choose_features(
         Features by name; the literature's four are added where the log has transactions.
     pillars : sequence of str
         Pillars whose features are wanted.
+    population : Population, optional
+        What was learned before; it allows more.
 
     Raises
     ------
     SettingsError
         Where a name or pillar is unknown, or nothing is left.
     """
-    unknown = sorted(set(names) - {one.name for one in FEATURES})
+    possible = (population or Population()).features(history)
+    there = {one.name for one in possible}
+    unknown = sorted(set(names) - there - {one.name for one in FEATURES})
     if unknown:
         raise SettingsError(f"There is no feature {', '.join(unknown)}; `habitue features --list` shows all.")
     strange = sorted(set(pillars) - set(Pillar))
     if strange:
         raise SettingsError(f"There is no pillar {', '.join(strange)}; known are {', '.join(Pillar)}.")
-    possible = features_for(history)
     if not names and not pillars:
         return possible
-    there = {one.name for one in possible}
     lacking = [name for name in names if name not in there]
     if lacking:
-        raise SettingsError(f"The log's records do not allow {', '.join(lacking)}; see `--list`.")
+        raise SettingsError(
+            f"The log's records do not allow {', '.join(lacking)}; see `--list`. Some features have to be "
+            "learned from a population first: see `--learn`."
+        )
     wanted = {one.name for one in LITERATURE} | set(names)
     chosen = tuple(one for one in possible if one.name in wanted or one.pillar in pillars)
     if not chosen:
@@ -123,8 +133,49 @@ def data_dictionary(features: Sequence[Feature]) -> pd.DataFrame:
     )
 
 
+def find_population(
+    log: CustomerLog, *, learn: date | None = None, learned: Path | None = None
+) -> Population | None:
+    """Learn what features need to know of a population, or read what was learned before.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    learn : date, optional
+        Learn it from what was known on this day.
+    learned : Path, optional
+        Read it from this file.
+
+    Returns
+    -------
+    Population or None
+        None where neither is asked for.
+
+    Raises
+    ------
+    SettingsError
+        Where both are asked for, or there is no such file.
+    DataError
+        Where the file holds no population.
+    """
+    if learn is not None and learned is not None:
+        raise SettingsError("Either learn a population or name one that was learned, not both.")
+    if learned is not None:
+        if not learned.is_file():
+            raise SettingsError(f"There is no {learned}; make one with: habitue features --learn DAY")
+        return Population.from_json(learned.read_text(encoding="utf-8"))
+    return None if learn is None else learn_population(log.until(learn))
+
+
 def write_features(
-    log: CustomerLog, cutoff: date, features: Sequence[Feature], path: Path, *, horizon: int
+    log: CustomerLog,
+    cutoff: date,
+    features: Sequence[Feature],
+    path: Path,
+    *,
+    horizon: int,
+    population: Population | None = None,
 ) -> Matrix:
     """Write the matrix and its dictionary; each beside and renamed.
 
@@ -140,6 +191,8 @@ def write_features(
         A .parquet or .csv file; the dictionary gets its name with ``.dictionary.csv``.
     horizon : int
         Days; the length of the last period that some features look back on.
+    population : Population, optional
+        What some features need to know; it is written beside, with ``.population.json``.
 
     Raises
     ------
@@ -150,10 +203,17 @@ def write_features(
     if options is None:
         raise SettingsError(f"{path.name} is neither .parquet nor .csv; name a file of one of these sorts.")
     history = log.until(cutoff)
-    sql = feature_sql(history, features, "duckdb", horizon=horizon)
-    # Streamed from the engine to the file: the matrix is never in memory as a whole.
-    write_beside(path, lambda to: history.engine.execute(f"COPY ({sql}) TO {literal(str(to))} {options}"))
+    known = population or Population()
+    with (
+        known.readable_in(history.engine),
+        matrix(history, features, horizon=horizon) as (query, values),
+    ):
+        sql = translated(query, "duckdb", values)
+        # Streamed from the engine to the file: the matrix is never in memory as a whole.
+        write_beside(path, lambda to: history.engine.execute(f"COPY ({sql}) TO {literal(str(to))} {options}"))
     dictionary = path.with_name(f"{path.stem}.dictionary.csv")
     write_beside(dictionary, lambda to: data_dictionary(features).to_csv(to, index=False))
+    if population is not None:
+        write_text(path.with_name(f"{path.stem}.population.json"), population.to_json() + "\n")
     n_customers = history.engine.rows(f"SELECT count(*) FROM {literal(str(path))}")[0][0]
     return Matrix(path, dictionary, int(n_customers), len(features))

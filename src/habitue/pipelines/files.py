@@ -1,13 +1,12 @@
-"""Files are written beside and renamed, so that none is ever half there."""
+"""Files are written beside and renamed, so that none is ever half there; what stands in the way is told."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from habitue.errors import SettingsError
+from habitue.files import make_writable, write_whole
 
 __all__ = ["writable_folder", "write_beside", "write_text"]
 
@@ -26,9 +25,7 @@ def writable_folder(folder: Path) -> Path:
         Where it cannot be made or written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        return make_writable(folder)
     except OSError as error:
         raise SettingsError(
             f"Nothing can be written to {folder} ({error.strerror}); choose another folder, or make "
@@ -36,7 +33,7 @@ def writable_folder(folder: Path) -> Path:
         ) from error
 
 
-def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
+def write_beside(path: Path, write: Callable[[Path], object]) -> Path:
     """Write a file under another name and give it its own when it is whole.
 
     A reader sees the old file or the new one, and an interrupted run leaves the old one.
@@ -56,15 +53,10 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
     if path.is_dir():
         raise SettingsError(f"{path} is a folder; name a file in it.")
     writable_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(beside)
-        beside.replace(path)
+        return write_whole(path, write)
     except OSError as error:
         raise SettingsError(f"{path} could not be written: {error.strerror or error}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -77,8 +69,4 @@ def write_text(path: Path, text: str) -> Path:
     text : str
         All of it.
     """
-
-    def write(to: Path) -> None:
-        to.write_text(text, encoding="utf-8")
-
-    return write_beside(path, write)
+    return write_beside(path, lambda to: to.write_text(text, encoding="utf-8"))

@@ -3,8 +3,8 @@
 Rows are removed from tables and a report that lists a customer is deleted, since it can be made anew. Each
 file is written beside and renamed, so that a run that was killed is simply run again.
 
-It deliberately leaves alone what is yours (the source) and what cannot be taken out (what models learned from
-all customers together), and says so.
+It deliberately leaves alone what is yours (the sources) and what cannot be taken out (what models learned
+from all customers together), and says so.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def forget(
     tell = progress or (lambda _: None)
     names = _names(ids, key)
     places = places_of(settings, files)
-    wanted = Wanted(names, frozenset({"customer_id", places.id_column, *id_columns}))
+    wanted = Wanted(names, frozenset({"customer_id", *places.id_columns, *id_columns}))
     found: list[Found] = []
     troubles: list[str] = []
     n_files = 0
@@ -250,11 +250,26 @@ def _limits(places: Places, wanted: Wanted) -> list[str]:
         "their sums, scores and charts: no rows of anybody. To be rid of their influence, train anew.",
         "Copies elsewhere were not reached: backups, reports sent, files that were not handed in.",
     ]
-    if places.source and not any(str(path) == places.source for path in places.handed_in):
+    handed_in = {str(path) for path in places.handed_in}
+    yours = [source for source in places.sources if source not in handed_in]
+    if len(yours) == 1:
         told.insert(
             0,
-            f"The source {places.source} is yours and was not changed: remove the customers there too, or "
-            "the next `habitue score` brings them back.",
+            f"The source {yours[0]} is yours and was not changed: remove the customers there too, or the "
+            "next `habitue score` brings them back.",
+        )
+    elif yours:
+        told.insert(
+            0,
+            f"The sources {', '.join(yours)} are yours and were not changed: remove the customers in each of "
+            "them too, or the next `habitue score` brings them back.",
+        )
+    folders = (*places.folders, *(path for path in places.handed_in if path.is_dir()))
+    logs = sorted({str(path) for folder in folders for path in folder.glob("*.duckdb")} - set(places.sources))
+    if logs:
+        told.append(
+            f"Not opened: {', '.join(logs)}. A log that is kept in a file holds its customers: delete it and "
+            "read the sources anew."
         )
     if len(wanted.words) < len(wanted.ids):
         told.append("Ids without a letter, or shorter than 4, were looked for in id columns only.")

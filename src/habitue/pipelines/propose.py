@@ -1,23 +1,21 @@
-"""`habitue init`: looks at a file and proposes what its columns mean, when to look and how far ahead."""
+"""`habitue init`: looks at files and proposes what their columns mean, when to look and how far ahead."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from importlib.resources import files
+from datetime import date
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from habitue.errors import SettingsError
-from habitue.pipelines.columns import guess_columns, guess_decimal
-from habitue.pipelines.files import write_text
-from habitue.records import CustomerLog, DuckDBEngine, read_log
+from habitue.pipelines.columns_of_kinds import guess_decimal_of, guess_kind
+from habitue.pipelines.settings import WHOLE_LOG, Settings, as_settings
+from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine
+from habitue.records.reading import sources_of
 from habitue.records.sources import open_source
 
-__all__ = ["Proposal", "propose", "propose_horizon", "write_settings"]
+__all__ = ["Proposal", "Table", "look_at", "propose", "propose_horizon"]
 
 _USUAL_GAP = """
 SELECT quantile_cont(gap, 0.75) FROM (
@@ -25,63 +23,164 @@ SELECT quantile_cont(gap, 0.75) FROM (
     FROM (SELECT DISTINCT customer_id, day FROM transactions WHERE amount >= 0)
 ) WHERE gap IS NOT NULL
 """
+_USUAL_PERIOD = """
+SELECT billing_period_days FROM contracts WHERE billing_period_days >= 1
+GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1
+"""
+_QUARTER = 91
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """What a file seems to say.
+class Table:
+    """What the source of one kind of record seems to say.
 
     Attributes
     ----------
     source : str
-        As it is written to the settings; holds no password.
+        A path or address.
     reading : Mapping[str, str]
-        Settings of the table ``[data]`` besides the source.
+        Keys of its table in the settings besides the source.
+    columns : tuple of str
+        All columns that the source has.
+    """
+
+    source: str
+    reading: Mapping[str, str]
+    columns: tuple[str, ...]
+
+    def unused(self, kind: str) -> list[str]:
+        """Return the columns that nothing was made of; of customers they are attributes.
+
+        Parameters
+        ----------
+        kind : str
+            The kind of record.
+        """
+        there = dict.fromkeys(self.columns, "")
+        named = {column.name for column in SCHEMAS[kind].columns} & self.reading.keys()
+        used = {one for name in named for one in sources_of(SCHEMAS[kind], name, self.reading[name], there)}
+        return [name for name in self.columns if name not in used]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the sources seem to say.
+
+    Attributes
+    ----------
+    tables : Mapping[str, Table]
+        By kind of record.
+    whole : Mapping[str, str]
+        Keys of ``[data]`` that are about the whole log.
     log : CustomerLog
-        The file read that way.
+        The sources read that way.
     horizon : int
         Days ahead.
     why_horizon : str
         How it was found.
     """
 
-    source: str
-    reading: Mapping[str, str]
+    tables: Mapping[str, Table]
+    whole: Mapping[str, str]
     log: CustomerLog
     horizon: int
     why_horizon: str
 
 
-def propose(source: str, given: Mapping[str, str], *, today: date | None = None) -> Proposal:
-    """Look at a source and propose settings for it.
+def propose(
+    sources: Mapping[str, str],
+    given: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    today: date | None = None,
+) -> Proposal:
+    """Look at the source of each kind of record and propose settings for them.
 
     Parameters
     ----------
-    source : str
-        A path or URL.
-    given : Mapping[str, str]
-        Settings that the user named already, such as ``customer_id``.
+    sources : Mapping[str, str]
+        Path or URL by kind of record; either transactions or contracts are needed.
+    given : Mapping[str, Mapping[str, str]], optional
+        Settings that the user named already, by kind of record: ``{"tickets": {"opened_at": "Created"}}``.
+        Those of transactions may hold what is one for the whole log, such as ``timezone``.
     today : date, optional
         Rows of later days are set aside.
 
     Raises
     ------
     SchemaError
-        Where no column looks like a customer, a date or an amount: names those there are.
+        Where no column looks like one that a kind needs: names those there are.
+    SettingsError
+        Where there are neither transactions nor contracts, or a setting that is given does not exist.
+    """
+    _check(sources, given or {})
+    said = {kind: dict((given or {}).get(kind, {})) for kind in {"transactions": "", **sources}}
+    whole = {key: said["transactions"].pop(key) for key in WHOLE_LOG if key in said["transactions"]}
+    tables = {kind: look_at(kind, sources[kind], said[kind]) for kind in SCHEMAS if kind in sources}
+    log = _settings_of(tables, whole).read(Path(), today=today)
+    horizon, why = propose_horizon(log)
+    return Proposal(tables, whole, log, horizon, why)
+
+
+def _check(sources: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse settings that do not exist, with the nearest that does, before anything is looked at."""
+    if not {"transactions", "contracts"} & sources.keys():
+        raise SettingsError(
+            "A log needs transactions or contracts. Name the file: habitue init orders.csv, or "
+            "habitue init --contracts subscriptions.csv"
+        )
+    if any("source" in keys for keys in given.values()):
+        raise SettingsError(
+            "A source is named by itself, such as: habitue init orders.csv --tickets tickets.csv"
+        )
+    for kind in given.keys() - sources.keys():
+        if kind in SCHEMAS and not given[kind].keys() <= (WHOLE_LOG if kind == "transactions" else set()):
+            raise SettingsError(
+                f"There is no source of {kind}; name its file too, or leave its settings out."
+            )
+    tables = {kind: {"source": "-", **keys} for kind, keys in given.items() if kind != "transactions"}
+    data = {"source": "-", **given.get("transactions", {})}
+    as_settings({"data": data, "records": tables}, Settings, described="What was given")
+
+
+def look_at(kind: str, source: str, given: Mapping[str, str]) -> Table:
+    """Look at one source and propose how to read it.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of record.
+    source : str
+        A path or URL.
+    given : Mapping[str, str]
+        Settings of its table that the user named already.
+
+    Raises
+    ------
+    SchemaError
+        Where no column looks like one that the kind needs: names those there are.
     """
     engine = DuckDBEngine()
     place = {name: given[name] for name in ("table", "query", "delimiter", "encoding") if name in given}
     relation = open_source(engine, source, **place)
-    types, values = relation.types(engine), relation.sample(engine)
-    relation.release()
-    reading = place | guess_columns(types, values, given) | dict(given)
-    decimal = guess_decimal(values.get(reading["amount"], ()))
+    try:
+        types, values = relation.types(engine), relation.sample(engine)
+    finally:
+        relation.release()
+    names = {column.name for column in SCHEMAS[kind].columns}
+    columns = {name: column for name, column in given.items() if name in names}
+    mapping = guess_kind(kind, types, values, columns, source=relation.described)
+    reading = mapping | place | dict(given)
+    decimal = guess_decimal_of(kind, mapping, types, values)
     if decimal is not None:
         reading.setdefault("decimal", decimal)
-    limit = None if today is None else today + timedelta(days=1)
-    log = read_log(source, **reading, not_after=limit)  # pyright: ignore[reportArgumentType]
-    horizon, why = propose_horizon(log)
-    return Proposal(_without_password(source), reading, log, horizon, why)
+    return Table(source, reading, tuple(types))
+
+
+def _settings_of(tables: Mapping[str, Table], whole: Mapping[str, str]) -> Settings:
+    """Return tables as the settings that they propose: what is found is read as it will be read again."""
+    every = {kind: {"source": table.source, **table.reading} for kind, table in tables.items()}
+    data = {**every.pop("transactions", {}), **whole}
+    return as_settings({"data": data, "records": every}, Settings, described="What was found")
 
 
 def propose_horizon(log: CustomerLog) -> tuple[int, str]:
@@ -95,11 +194,15 @@ def propose_horizon(log: CustomerLog) -> tuple[int, str]:
     Returns
     -------
     tuple of int and str
-        Days, in whole weeks, and why.
+        Days, in whole weeks, and why. Without transactions, the usual billing period of the contracts, and a
+        quarter of a year where it is not known.
     """
-    quantile = log.engine.rows(_USUAL_GAP)[0][0]
     span = (log.observed_until - log.first_day).days
     longest = max(span // 4, 1)
+    if "transactions" not in log.kinds:
+        days, why = _billing_period(log)
+        return (days, why) if days <= longest else (longest, "a quarter of the log")
+    quantile = log.engine.rows(_USUAL_GAP)[0][0]
     if quantile is None:
         return longest, "a quarter of the log, as nobody has bought twice yet"
     weeks = 7 * math.ceil(float(quantile) / 7)
@@ -111,71 +214,8 @@ def propose_horizon(log: CustomerLog) -> tuple[int, str]:
     return max(weeks, 1), f"three of four repeat purchases come within {quantile:.0f} days of the one before"
 
 
-def _without_password(source: str) -> str:
-    """Leave the password out of what is written to disk; libpq takes it from PGPASSWORD."""
-    if "://" not in source:
-        return source
-    parts = urlsplit(source)
-    host = parts.netloc.rpartition("@")
-    user = host[0].partition(":")[0]
-    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key != "password"])
-    return urlunsplit(parts._replace(netloc=f"{user}@{host[2]}" if user else host[2], query=query))
-
-
-def write_settings(
-    proposal: Proposal, folder: Path, *, shown: str | None = None, force: bool = False
-) -> list[Path]:
-    """Write ``habitue.toml`` and, where there are none yet, the recipes of churn and clv in ``models/``.
-
-    Parameters
-    ----------
-    proposal : Proposal
-        What to write.
-    folder : Path
-        Where to.
-    shown : str, optional
-        The source as the file shall name it; a path relative to the folder moves with it.
-    force : bool
-        Whether to replace a ``habitue.toml`` that is there.
-
-    Returns
-    -------
-    list of Path
-        The files written.
-
-    Raises
-    ------
-    SettingsError
-        Where there is one already, or the folder cannot be written to.
-    """
-    target = folder / "habitue.toml"
-    if target.exists() and not force:
-        raise SettingsError(f"{target} is there already; edit it, or replace it with --force.")
-    written = [write_text(target, _settings_text(proposal, shown))]
-    for name in ("churn.toml", "clv.toml"):
-        if not (folder / "models" / name).exists():
-            text = (files("habitue.pipelines") / "templates" / name).read_text(encoding="utf-8")
-            written.append(write_text(folder / "models" / name, text))
-    return written
-
-
-def _settings_text(proposal: Proposal, shown: str | None) -> str:
-    log, check = proposal.log, proposal.log.checks["transactions"]
-    reading = {**proposal.reading}
-    named = [f"{name} = {_quoted(reading.pop(name))}" for name in ("customer_id", "timestamp", "amount")]
-    others = [f"{name} = {_quoted(value)}" for name, value in reading.items()]
-    return (files("habitue.pipelines") / "templates" / "habitue.toml").read_text(encoding="utf-8").format(
-        source=_quoted(_without_password(shown or proposal.source)),
-        named="\n".join(named),
-        others="\n".join(others) + "\n" if others else "",
-        found=f"{check.n_admitted:,} transactions of {log.n_customers:,} customers, {log.first_day} to "
-        f"{log.observed_until}; {check.n_quarantined:,} rows set aside",
-        cutoff=log.observed_until,
-        horizon=proposal.horizon,
-        why=proposal.why_horizon,
-    )  # fmt: skip
-
-
-def _quoted(text: str) -> str:
-    """Write a text as TOML does: as JSON, but that TOML knows no bare DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _billing_period(log: CustomerLog) -> tuple[int, str]:
+    if "billing_period_days" in log.engine.columns("contracts"):
+        for (period,) in log.engine.rows(_USUAL_PERIOD):
+            return round(period), "the billing period of most contracts"
+    return _QUARTER, "a quarter of a year, as contracts do not say their billing period"

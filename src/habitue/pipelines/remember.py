@@ -50,6 +50,8 @@ class Training:
         The customer base at the last cutoff.
     learned_from : sequence of date
         Cutoffs of the snapshots whose outcomes were learned from.
+    silent : Mapping[str, str]
+        Features that were left out, as they were the same for everybody, and that value.
     fingerprint, source : str
         The records: hash of their content, and how people name them.
     """
@@ -62,6 +64,7 @@ class Training:
     why: str
     now_known: Snapshot
     learned_from: Sequence[date]
+    silent: Mapping[str, str]
     fingerprint: str
     source: str
 
@@ -142,6 +145,7 @@ def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training
         "n_customers": len(X),
         "n_features": X.shape[1],
         "features": list(X.columns),
+        "features_left_out": dict(training.silent),
         **{f"model.{key}": value for key, value in model.get_params(deep=False).items()},
     }
 

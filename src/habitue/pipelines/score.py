@@ -19,8 +19,9 @@ import pandas as pd
 
 from habitue.errors import RegistryError, SettingsError
 from habitue.pipelines.files import writable_folder, write_beside, write_text
-from habitue.records import CustomerLog
-from habitue.snapshots import Window, take_snapshot
+from habitue.records import CustomerLog, TableCheck
+from habitue.snapshots import Population, Window, take_snapshot
+from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel, ModelVersion, Store
@@ -31,6 +32,9 @@ Progress = Callable[[str], None]
 
 _CHUNK = 50_000
 """Customers answered at a time: memory stays bounded, and progress can be told."""
+
+_KNOWN = ("frequency", "inactivity", "spend_total")
+"""Features that stand beside the answers."""
 
 SCORE_COLUMNS = (
     "customer_id",
@@ -127,13 +131,26 @@ def score_customers(
     horizon = _one_horizon(loaded)
     window = Window(cutoff or log.observed_until, horizon)
     tell(f"features as of {window.cutoff}")
-    X = take_snapshot(log, window).X
+    tables = _features(log, window, loaded)
+    X = tables[0]
     parts: list[pd.DataFrame] = []
     for start in range(0, len(X), _CHUNK):
         tell(f"customers {start + 1:,} to {min(start + _CHUNK, len(X)):,} of {len(X):,}")
-        parts.append(_answer(X.iloc[start : start + _CHUNK], loaded, reasons=reasons))
+        chunk = [table.iloc[start : start + _CHUNK] for table in tables]
+        parts.append(_answer(chunk, loaded, reasons=reasons))
     frame = _complete(pd.concat(parts), X, window, loaded, now)
     return Scored(frame, _manifest(log, window, loaded, frame, now))
+
+
+def _features(log: CustomerLog, window: Window, loaded: Sequence[LoadedModel]) -> list[pd.DataFrame]:
+    """Build what each model reads with what it learned of its population, once where models share that."""
+    wanted = [*_KNOWN, *(name for one in loaded for name in one.answers.input_columns_)]
+    built: dict[str, pd.DataFrame] = {}
+    for text in (one.answers.population for one in loaded):
+        if text not in built:
+            population = Population.from_json(text) if text else None
+            built[text] = take_snapshot(log, window, wanted, population=population).X
+    return [built[one.answers.population] for one in loaded]
 
 
 def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
@@ -150,18 +167,18 @@ def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
 def _one_horizon(loaded: Sequence[LoadedModel]) -> int:
     horizons = {one.version.label: int(one.answers.horizon) for one in loaded}
     if len(set(horizons.values())) > 1:
-        told = ", ".join(f"{label} {days} days" for label, days in horizons.items())
+        told = ", ".join(f"{label} {one_or_many(days, 'day')}" for label, days in horizons.items())
         raise SettingsError(
             f"These models look ahead by different horizons ({told}); score them one at a time."
         )
     return next(iter(horizons.values()))
 
 
-def _answer(X: pd.DataFrame, loaded: Sequence[LoadedModel], *, reasons: bool) -> pd.DataFrame:
+def _answer(tables: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel], *, reasons: bool) -> pd.DataFrame:
     """Put the answers side by side; the reasons are those of the churn model where there is one."""
     answers: dict[str, Any] = {}
     explained = next((one for one in loaded if _is_churn(one)), loaded[0])
-    for one in loaded:
+    for X, one in zip(tables, loaded, strict=True):
         table = one.predict(X, reasons=reasons and one is explained)
         twice = (set(answers) & set(table.columns)) - {"p_alive"}
         if twice:
@@ -170,7 +187,7 @@ def _answer(X: pd.DataFrame, loaded: Sequence[LoadedModel], *, reasons: bool) ->
                 f"({', '.join(sorted(twice))}); score them one at a time."
             )
         answers |= {name: table[name] for name in table.columns if name not in answers}
-    return pd.DataFrame(answers, index=X.index)
+    return pd.DataFrame(answers, index=tables[0].index)
 
 
 def _is_churn(one: LoadedModel) -> bool:
@@ -181,7 +198,7 @@ def _complete(
     answers: pd.DataFrame, X: pd.DataFrame, window: Window, loaded: Sequence[LoadedModel], now: datetime
 ) -> pd.DataFrame:
     """Add who, when and by which model, and put the columns in order."""
-    known = {name: X[name] for name in ("frequency", "inactivity", "spend_total") if name in X}
+    known = {name: X[name] for name in _KNOWN if name in X}
     ranked = answers["clv"] if "clv" in answers else answers["churn_probability"]
     extra: dict[str, Any] = {
         "cutoff": window.cutoff,
@@ -223,7 +240,8 @@ def _deciles(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, n
 def _manifest(
     log: CustomerLog, window: Window, loaded: Sequence[LoadedModel], frame: pd.DataFrame, now: datetime
 ) -> dict[str, Any]:
-    check = log.checks["transactions"]
+    records = {kind: _recorded(check) for kind, check in log.checks.items()}
+    main = "transactions" if "transactions" in records else "contracts"
     return {
         "cutoff": str(window.cutoff),
         "horizon": window.horizon,
@@ -231,14 +249,8 @@ def _manifest(
         "n_customers": len(frame),
         "first_day": str(log.first_day),
         "observed_until": str(log.observed_until),
-        "data": {
-            "source": check.source,
-            "n_rows": check.n_rows,
-            "n_admitted": check.n_admitted,
-            "quarantined": dict(check.quarantined),
-            "notes": list(check.notes),
-            "fingerprint": log.fingerprint(),
-        },
+        "data": {**records[main], "fingerprint": log.fingerprint()},
+        "records": records,
         "models": [
             {
                 "role": "churn" if _is_churn(one) else "clv",
@@ -251,6 +263,17 @@ def _manifest(
             }
             for one in loaded
         ],
+    }
+
+
+def _recorded(check: TableCheck) -> dict[str, Any]:
+    """Say what the door found in the source of one kind of record."""
+    return {
+        "source": check.source,
+        "n_rows": check.n_rows,
+        "n_admitted": check.n_admitted,
+        "quarantined": dict(check.quarantined),
+        "notes": list(check.notes),
     }
 
 

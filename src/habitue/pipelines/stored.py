@@ -15,7 +15,7 @@ from pathlib import Path
 
 from habitue.errors import DataError, SettingsError
 from habitue.pipelines.erasing import QUARANTINE, Wanted, columns_of, is_table
-from habitue.pipelines.settings import Settings, read_settings
+from habitue.pipelines.settings import located, read_settings
 
 __all__ = ["Places", "half_written", "mentions", "places_of", "stored_files"]
 
@@ -43,10 +43,10 @@ class Places:
         Folders in which habitue writes.
     home : Path or None
         MLflow's home, where it is a folder of this machine.
-    source : str
-        The user's own data, without a password; empty where it is not known.
-    id_column : str
-        What the source calls the customer id.
+    sources : tuple of str
+        The user's own data, of every kind of record, without passwords; empty where they are not known.
+    id_columns : tuple of str
+        What the sources call the customer id.
     not_looked_at : tuple of str
         Sentences.
     """
@@ -55,8 +55,8 @@ class Places:
     named: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     home: Path | None = None
-    source: str = ""
-    id_column: str = "customer_id"
+    sources: tuple[str, ...] = ()
+    id_columns: tuple[str, ...] = ("customer_id",)
     not_looked_at: tuple[str, ...] = ()
 
 
@@ -96,8 +96,8 @@ def places_of(settings: Path | None, handed_in: Sequence[Path]) -> Places:
         named=named,
         folders=tuple(dict.fromkeys(path.parent for path in (settings, *named) if path.parent.is_dir())),
         home=home,
-        source=_source(known, base),
-        id_column=known.data.customer_id,
+        sources=tuple(dict.fromkeys(_source(table.source, base) for table in known.tables().values())),
+        id_columns=known.id_columns(),
         not_looked_at=(elsewhere,) if home is None and "://" in known.mlruns else (),
     )
 
@@ -109,9 +109,8 @@ def _home(mlruns: str, base: Path) -> Path | None:
     return folder if "://" not in mlruns.removeprefix("sqlite:///") and folder.is_dir() else None
 
 
-def _source(known: Settings, base: Path) -> str:
-    source = known.data.source
-    return _without_password(source) if "://" in source else str(base / Path(source).expanduser())
+def _source(source: str, base: Path) -> str:
+    return _without_password(source) if "://" in source else str(located(source, base))
 
 
 def _without_password(address: str) -> str:
@@ -129,8 +128,8 @@ def stored_files(places: Places, wanted: Wanted) -> Generator[tuple[Path, str]]:
     wanted : Wanted
         Says which columns hold ids.
     """
-    # The source is the user's own: it is only touched where it is handed in.
-    seen = {Path(places.source).resolve()} if places.source else set[Path]()
+    # The sources are the user's own: they are only touched where they are handed in.
+    seen = {Path(source).resolve() for source in places.sources}
     handed_in = [path for path in places.handed_in if not path.is_dir()]
     seen -= {path.resolve() for path in handed_in}
     every = [(path, "handed in") for path in handed_in]

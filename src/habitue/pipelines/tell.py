@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from habitue.errors import DataError
 from habitue.pipelines.score import manifest_of
-from habitue.report import Champion, DataCheck, build_facts, write_report
+from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
 
 if TYPE_CHECKING:
     from habitue.tracking import Store
@@ -82,6 +82,7 @@ def tell(
             n_quarantined=sum(data["quarantined"].values()),
             quarantined=data["quarantined"],
             notes=data["notes"],
+            others=_others(manifest),
         ),
         generated_at=now,
         published=published,
@@ -89,6 +90,22 @@ def tell(
         interval_level=levels[0] if levels else None,
     )
     return write_report(facts, output)
+
+
+def _others(manifest: Mapping[str, Any]) -> list[KindCheck]:
+    """Say of each kind of record but transactions what was set aside; older manifests do not tell."""
+    return [
+        KindCheck(
+            kind=kind,
+            source=one["source"],
+            n_rows=one["n_rows"],
+            n_quarantined=sum(one["quarantined"].values()),
+            quarantined=one["quarantined"],
+            notes=one["notes"],
+        )
+        for kind, one in manifest.get("records", {}).items()
+        if kind != "transactions"
+    ]
 
 
 def _read_manifest(scores: Path) -> dict[str, Any]:

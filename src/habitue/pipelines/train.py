@@ -17,13 +17,15 @@ from sklearn.base import BaseEstimator
 
 from habitue.errors import DataError, FitError, HabitueError, HabitueWarning
 from habitue.evaluation import SCORES, Backtest, backtest
-from habitue.evaluation.rivals import fit_before, predict_target
+from habitue.evaluation.learning import Known, what_is_known
+from habitue.evaluation.rivals import BASELINE_COLUMNS, fit_before, predict_target
 from habitue.models import BGNBD, ChurnAnswers, ValueAnswers, ValueInterval
 from habitue.models.small_bases import fit_steadily
 from habitue.pipelines.recipes import Recipe
 from habitue.pipelines.remember import Training, curves_of, remember
 from habitue.records import CustomerLog
-from habitue.snapshots import Snapshot, Window, stack, take_snapshot, training_cutoffs
+from habitue.snapshots import Snapshot, Window, stack, training_cutoffs
+from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.tracking import ModelVersion, Store
@@ -116,12 +118,14 @@ def evaluation_cutoffs(log: CustomerLog, horizon: int, n_cutoffs: int = 1) -> li
     room = (span - 1) // horizon - 1
     if room < 1:
         raise DataError(
-            f"The log spans {span} days ({log.first_day} to {log.observed_until}); a horizon of {horizon} "
-            f"days needs more than twice that many: one to learn from, one to be tested on. {_way_out(span)}"
+            f"The log spans {one_or_many(span, 'day')} ({log.first_day} to {log.observed_until}); a horizon "
+            f"of {one_or_many(horizon, 'day')} needs more than twice that many: one to learn from, one to "
+            f"be tested on. {_way_out(span)}"
         )
     if room < n_cutoffs:
         warnings.warn(
-            f"The log has room for {room} of {n_cutoffs} cutoffs {horizon} days apart, so {room} are tested.",
+            f"The log has room for {room} of {n_cutoffs} cutoffs {one_or_many(horizon, 'day')} apart: only "
+            "so many are tested.",
             HabitueWarning,
             stacklevel=2,
         )
@@ -132,7 +136,9 @@ def evaluation_cutoffs(log: CustomerLog, horizon: int, n_cutoffs: int = 1) -> li
 def _way_out(span: int) -> str:
     longest = (span - 1) // 2
     return (
-        f"Choose a horizon of at most {longest} days." if longest > 0 else "More days of records are needed."
+        f"Choose a horizon of at most {one_or_many(longest, 'day')}."
+        if longest > 0
+        else "More days of records are needed."
     )
 
 
@@ -258,7 +264,7 @@ def train(
     tell("scores with bootstrap intervals")
     scores = scores_of(tested, recipe)
     choice = choose_champion(tested, scores, recipe)
-    now_known = take_snapshot(log, Window(max(tested.trained_until), days), recipe.features)
+    known = _known(log, recipe, Window(max(tested.trained_until), days))
     training = Training(
         recipe=recipe,
         recipe_text=recipe_text,
@@ -266,12 +272,13 @@ def train(
         scores=scores,
         curves=curves_of(tested, recipe.target),
         why=choice.why,
-        now_known=now_known,
-        learned_from=_learned_from(log, recipe, now_known.window),
+        now_known=known.now,
+        learned_from=[snapshot.window.cutoff for snapshot in known.past],
+        silent=known.silent,
         fingerprint=log.fingerprint(),
         source=source,
     )
-    ready = _answers(training, log, tell)
+    ready = _answers(training, known, tell)
     versions: dict[str, int] = {}
     for label, answers in ready.items():
         tell(f"{label}: logging and registering")
@@ -282,9 +289,14 @@ def train(
     )
 
 
-def _learned_from(log: CustomerLog, recipe: Recipe, window: Window) -> list[date]:
-    """Return the cutoffs of the snapshots that the models of this window learned from."""
-    return training_cutoffs(log, window, n_cutoffs=recipe.evaluation.n_training, step=recipe.evaluation.step)
+def _known(log: CustomerLog, recipe: Recipe, window: Window) -> Known:
+    """Return what the models of this window learned from."""
+    asked = recipe.evaluation
+    cutoffs = training_cutoffs(log, window, n_cutoffs=asked.n_training, step=asked.step)
+    earlier = [Window(cutoff, window.horizon) for cutoff in cutoffs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HabitueWarning)  # the backtest gave them
+        return what_is_known(log, window, earlier, recipe.features, keep=BASELINE_COLUMNS)
 
 
 def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> Choice:
@@ -357,7 +369,7 @@ def _purchases(now_known: Snapshot) -> BGNBD:
         ) from error
 
 
-def _answers(training: Training, log: CustomerLog, tell: Progress) -> dict[str, ChurnAnswers | ValueAnswers]:
+def _answers(training: Training, known: Known, tell: Progress) -> dict[str, ChurnAnswers | ValueAnswers]:
     """Bundle what is registered: each model of the last cutoff, and what stands beside its answer.
 
     All are made before any is registered, so that a failure leaves no half of them behind.
@@ -365,34 +377,38 @@ def _answers(training: Training, log: CustomerLog, tell: Progress) -> dict[str, 
     tested, window, recipe = training.tested, training.now_known.window, training.recipe
     purchases = _purchases(training.now_known)
     answers: dict[str, ChurnAnswers | ValueAnswers] = {}
+    population = known.population.to_json()
     for label in (one.name for one in recipe.challengers if one.name not in tested.left_out):
         model: Any = tested.models[window.cutoff, recipe.target, label]
         if recipe.target == "churned":
-            answers[label] = ChurnAnswers(classifier=model, purchases=purchases, horizon=tested.horizon)
+            answers[label] = ChurnAnswers(
+                classifier=model, purchases=purchases, horizon=tested.horizon, population=population
+            )
         else:
             tell(f"{label}: intervals")
-            interval = _interval(model, log, training)
             answers[label] = ValueAnswers(
-                regressor=model, purchases=purchases, interval=interval, horizon=tested.horizon
+                regressor=model,
+                purchases=purchases,
+                interval=_interval(model, known, recipe),
+                horizon=tested.horizon,
+                population=population,
             )
     return answers
 
 
-def _interval(model: BaseEstimator, log: CustomerLog, training: Training) -> ValueInterval:
+def _interval(model: BaseEstimator, known: Known, recipe: Recipe) -> ValueInterval:
     """Learn the interval from customers kept from a copy of the model, all before the cutoff."""
-    recipe, window = training.recipe, training.now_known.window
-    cutoffs = training.learned_from
-    snapshots = [take_snapshot(log, Window(cutoff, window.horizon), recipe.features) for cutoff in cutoffs]
+    snapshots, horizon = known.past, known.now.window.horizon
     everybody = snapshots[-1].X.index
     kept = everybody[np.arange(len(everybody)) % _EVERY == 0]
     learned = [_only(snapshot, ~snapshot.X.index.isin(kept)) for snapshot in snapshots]
     try:
-        copy = fit_before(model, recipe.target, learned[-1], stack(learned), window.horizon)
+        copy = fit_before(model, recipe.target, learned[-1], stack(learned), horizon)
     except HabitueError:
         # Too few customers to part: learned from those it was fitted on, an interval is too narrow.
         copy, kept = model, everybody
     judged = _only(snapshots[-1], snapshots[-1].X.index.isin(kept))
-    predicted = predict_target(copy, recipe.target, judged.X, window.horizon)
+    predicted = predict_target(copy, recipe.target, judged.X, horizon)
     return ValueInterval(confidence=recipe.interval).fit(predicted, judged.outcomes["spend"])
 
 

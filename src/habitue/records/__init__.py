@@ -9,7 +9,7 @@ from habitue.records.customer_log import CustomerLog, History
 from habitue.records.door import TableCheck
 from habitue.records.engine import DuckDBEngine, Engine
 from habitue.records.quarantine import write_quarantine
-from habitue.records.readers import read_log
+from habitue.records.readers import Source, read_log, read_records
 from habitue.records.schema import SCHEMAS
 
 __all__ = [
@@ -18,8 +18,10 @@ __all__ = [
     "DuckDBEngine",
     "Engine",
     "History",
+    "Source",
     "TableCheck",
     "datasets",
     "read_log",
+    "read_records",
     "write_quarantine",
 ]

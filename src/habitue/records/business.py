@@ -125,7 +125,7 @@ def simulate_business(
     params, first_day = params or BusinessParams(), as_day(start, "start")
     people, *draws = np.random.default_rng(random_state).spawn(9)
     customers = draw_customers(people, params, n_customers, first_day, days_observed, days_of_acquisition)
-    frames = _frames(draws, params, customers)
+    frames = _frames(draws, customers)
     if not with_contracts:
         del frames["contracts"]
     recorded: dict[str, Any] = {kind: frame for kind, frame in frames.items() if len(frame)}
@@ -133,19 +133,17 @@ def simulate_business(
     return SimulatedBusiness(log, customers.truth(), MappingProxyType(recorded))
 
 
-def _frames(
-    draws: list[np.random.Generator], params: BusinessParams, customers: Customers
-) -> dict[str, pd.DataFrame]:
+def _frames(draws: list[np.random.Generator], customers: Customers) -> dict[str, pd.DataFrame]:
     """Draw all tables, each from a source of chance of its own: what one draws moves no other."""
-    purchases = draw_purchases(draws[0], params, customers)
+    purchases = draw_purchases(draws[0], customers)
     return {
         "transactions": purchases.transactions,
         "contracts": draw_contracts(draws[1], customers),
-        "events": draw_events(draws[2], params, customers),
-        "feedback": draw_feedback(draws[3], params, customers, purchases),
-        "tickets": draw_tickets(draws[4], params, customers),
+        "events": draw_events(draws[2], customers),
+        "feedback": draw_feedback(draws[3], customers, purchases),
+        "tickets": draw_tickets(draws[4], customers),
         "rewards": draw_rewards(draws[5], customers, purchases),
-        "contacts": draw_contacts(draws[6], params, customers),
+        "contacts": draw_contacts(draws[6], customers),
         "customers": customers.attributes(draws[7]),
     }
 

@@ -121,6 +121,8 @@ class Customers:
 
     Attributes
     ----------
+    params : BusinessParams
+        What drives them, and how much they leave on record.
     first_day : datetime.date
         First day of the log.
     days_observed : int
@@ -139,6 +141,7 @@ class Customers:
         0, 1 or 2, how much the customer pays for; independent of the traits.
     """
 
+    params: BusinessParams
     first_day: date
     days_observed: int
     satisfaction: FloatArray
@@ -158,15 +161,10 @@ class Customers:
     @property
     def until(self) -> FloatArray:
         """When each stay ends, by leaving or with the log."""
-        return np.fmin(self.left, self.days_observed - _LAST_SECOND)
-
-    @property
-    def stay(self) -> FloatArray:
-        """Days that each customer is seen as one."""
-        return np.maximum(self.until - self.arrived, 0.0)
+        return self._end(past_leaving=False)
 
     def times(
-        self, draw: np.random.Generator, rate: FloatArray, *, past_leaving: bool = False
+        self, draw: np.random.Generator, rate: FloatArray | float, *, past_leaving: bool = False
     ) -> tuple[IntArray, FloatArray]:
         """Return who and when, for something that happens by pure chance while a customer is there.
 
@@ -174,8 +172,8 @@ class Customers:
         ----------
         draw : numpy.random.Generator
             Source of chance.
-        rate : ndarray
-            Times a day, one a customer.
+        rate : ndarray or float
+            Times a day, of each customer or of all.
         past_leaving : bool
             Whether it goes on to the end of the log for those who left.
 
@@ -184,13 +182,14 @@ class Customers:
         tuple of ndarray
             Places of customers, in their order, and times.
         """
-        end = self.days_observed - _LAST_SECOND
-        stay = np.maximum(end - self.arrived, 0.0) if past_leaving else self.stay
+        stay = np.maximum(self._end(past_leaving=past_leaving) - self.arrived, 0.0)
         who = np.repeat(np.arange(self.n), draw.poisson(rate * stay))
         return who, self.arrived[who] + stay[who] * draw.uniform(size=who.size)
 
-    def seen(self, who: IntArray, time: FloatArray, *, past_leaving: bool = False) -> FloatArray:
-        """Return the times, NaN for what would only happen after the end of the stay.
+    def seen(
+        self, who: IntArray, time: FloatArray, *, past_leaving: bool = False
+    ) -> npt.NDArray[np.datetime64]:
+        """Return times as instants, NaT for what would only happen after the end of the stay.
 
         Parameters
         ----------
@@ -201,8 +200,7 @@ class Customers:
         past_leaving : bool
             Whether only the end of the log counts, for what the business does.
         """
-        end = self.days_observed - _LAST_SECOND if past_leaving else self.until[who]
-        return np.where(time < end, time, np.nan)
+        return self.instants(np.where(time < self._end(past_leaving=past_leaving)[who], time, np.nan))
 
     def instants(self, time: FloatArray) -> npt.NDArray[np.datetime64]:
         """Return times as instants, to the millisecond below; NaT where NaN.
@@ -274,6 +272,11 @@ class Customers:
             index=pd.RangeIndex(1, self.n + 1, name="customer_id"),
         )
 
+    def _end(self, *, past_leaving: bool) -> FloatArray:
+        """Return until when things happen: to the end of the log, or of the stay where that is sooner."""
+        end = np.full(self.n, self.days_observed - _LAST_SECOND)
+        return end if past_leaving else np.fmin(self.left, end)
+
 
 def draw_customers(
     draw: np.random.Generator,
@@ -310,6 +313,7 @@ def draw_customers(
         by_fate = draw.standard_exponential(n_customers) / np.float64(params.involuntary_hazard)
     gone = arrived + np.minimum(by_choice, by_fate)
     return Customers(
+        params=params,
         first_day=first_day,
         days_observed=days_observed,
         satisfaction=traits[0],

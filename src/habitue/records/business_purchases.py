@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from habitue.numerics.arrays import FloatArray
-from habitue.records.business_customers import BusinessParams, Customers, IntArray, labels
+from habitue.records.business_customers import Customers, IntArray, labels
 
 __all__ = ["PRODUCTS", "Purchases", "draw_purchases"]
 
@@ -23,11 +24,13 @@ PRODUCTS = tuple(
 
 _COLUMNS = (
     "amount", "order_id", "product_id", "category", "quantity", "list_price", "discount", "margin", "channel",
-    "currency",
+    "currency", "return_reason",
 )  # fmt: skip
 _DISCOUNTS = np.array([0.05, 0.1, 0.2, 0.3])
 _UNIT_COST = 0.6  # of the list price
 _RETURNED = 0.10  # share of lines sent back at satisfaction 0.5, if there is time
+_REASONS = ("changed my mind", "too small", "damaged", "not as described", "too large")
+_REASON_SHARES = (0.3, 0.2, 0.15, 0.1, 0.1)  # of returns; the rest have no reason on record
 
 
 @dataclass(frozen=True)
@@ -98,25 +101,24 @@ class _Lines:
         }
 
 
-def draw_purchases(draw: np.random.Generator, params: BusinessParams, customers: Customers) -> Purchases:
+def draw_purchases(draw: np.random.Generator, customers: Customers) -> Purchases:
     """Return what customers buy: a first order on arrival, and more at gaps that habit makes regular.
 
     Parameters
     ----------
     draw : numpy.random.Generator
         Source of chance.
-    params : BusinessParams
-        How often and how regularly.
     customers : Customers
-        Who, and how long.
+        Who, how long, how often and how regularly.
     """
-    customer, time = _orders(draw, params, customers)
+    customer, time = _orders(draw, customers)
     lines = _lines(draw, customers, customer)
     returned, back_at = _returns(draw, customers, lines, customer, time)
     line = np.concatenate([np.arange(lines.order.size), returned])
     moment = np.concatenate([time[lines.order], back_at])
     sign = np.repeat([1, -1], [lines.order.size, returned.size])
     found = lines.columns(line, sign) | _order_columns(draw, lines.order[line], time)
+    found["return_reason"] = _return_reasons(draw, sign)
     columns = {name: found[name] for name in _COLUMNS}
     amount = np.bincount(lines.order, weights=lines.amount).round(2).astype(np.float64)
     first = np.flatnonzero(np.diff(lines.order, prepend=-1))
@@ -137,13 +139,12 @@ def _order_columns(draw: np.random.Generator, order: IntArray, time: FloatArray)
     }
 
 
-def _orders(
-    draw: np.random.Generator, params: BusinessParams, customers: Customers
-) -> tuple[IntArray, FloatArray]:
+def _orders(draw: np.random.Generator, customers: Customers) -> tuple[IntArray, FloatArray]:
     """Draw who orders when, a gap of all customers still there at a time; customers in order, then time."""
-    shape = 1.0 + np.minimum(np.floor(params.most_regular * customers.habit), params.most_regular - 1)
+    most = customers.params.most_regular
+    shape = 1.0 + np.minimum(np.floor(most * customers.habit), most - 1)
     own = np.exp(draw.normal(0.0, 0.35, customers.n) - (customers.habit - 0.5))
-    scale = params.days_between_orders * own / shape
+    scale = customers.params.days_between_orders * own / shape
     who, time = np.arange(customers.n), customers.arrived.copy()
     people, times = [who], [time]
     while who.size:
@@ -185,3 +186,9 @@ def _returns(
     share = _RETURNED * np.exp(-2.0 * (customers.satisfaction[who] - 0.5))
     sent_back = (draw.uniform(size=who.size) < share) & (back_at < customers.until[who])
     return np.flatnonzero(sent_back), back_at[sent_back]
+
+
+def _return_reasons(draw: np.random.Generator, sign: IntArray) -> ExtensionArray:
+    """Draw why lines are sent back, which depends on nothing; what is kept has no reason."""
+    reason = np.searchsorted(np.cumsum(_REASON_SHARES), draw.uniform(size=sign.size), side="right")
+    return labels(np.where((sign < 0) & (reason < len(_REASONS)), reason, -1), _REASONS)

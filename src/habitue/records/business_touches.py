@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from habitue.records.business_customers import BusinessParams, Customers, labels
+from habitue.records.business_customers import Customers, labels
 
 __all__ = ["draw_contacts", "draw_events"]
 
@@ -23,7 +23,7 @@ _COSTS = np.array([0.02, 0.08, 0.01])
 _OFFERS = ("10% off", "free shipping", "double points")
 
 
-def draw_events(draw: np.random.Generator, params: BusinessParams, customers: Customers) -> pd.DataFrame:
+def draw_events(draw: np.random.Generator, customers: Customers) -> pd.DataFrame:
     """Return visits, which habit drives, and referrals, shares and posts, which satisfaction drives.
 
     The value of a visit is its length in minutes; other events have none.
@@ -32,16 +32,13 @@ def draw_events(draw: np.random.Generator, params: BusinessParams, customers: Cu
     ----------
     draw : numpy.random.Generator
         Source of chance.
-    params : BusinessParams
-        How often.
     customers : Customers
-        Who, and how long.
+        Who, how long, and how often.
     """
+    rate = customers.params.events_per_day
     habit, satisfaction = customers.habit - 0.5, customers.satisfaction - 0.5
     drawn = [
-        customers.times(
-            draw, params.events_per_day * share * np.exp(by_habit * habit + by_mood * satisfaction)
-        )
+        customers.times(draw, rate * share * np.exp(by_habit * habit + by_mood * satisfaction))
         for _, share, by_habit, by_mood in _EVENTS
     ]
     event = np.repeat(np.arange(len(_EVENTS)), [who.size for who, _ in drawn])
@@ -60,7 +57,7 @@ def draw_events(draw: np.random.Generator, params: BusinessParams, customers: Cu
     )
 
 
-def draw_contacts(draw: np.random.Generator, params: BusinessParams, customers: Customers) -> pd.DataFrame:
+def draw_contacts(draw: np.random.Generator, customers: Customers) -> pd.DataFrame:
     """Return contacts by monthly campaigns, half of them an experiment, half aimed at the less satisfied.
 
     ``propensity`` is the chance with which the customer was put in the treated arm. A control is on record
@@ -70,12 +67,10 @@ def draw_contacts(draw: np.random.Generator, params: BusinessParams, customers: 
     ----------
     draw : numpy.random.Generator
         Source of chance.
-    params : BusinessParams
-        How often.
     customers : Customers
-        Who, and how long.
+        Who, how long, and how often.
     """
-    who, time = customers.times(draw, np.full(customers.n, params.contacts_per_day), past_leaving=True)
+    who, time = customers.times(draw, customers.params.contacts_per_day, past_leaving=True)
     n, satisfaction = who.size, customers.satisfaction[who]
     randomised = draw.uniform(size=n) < 0.5
     propensity = np.where(randomised, 0.5, np.round(0.8 - 0.6 * satisfaction, 4))
@@ -97,6 +92,6 @@ def draw_contacts(draw: np.random.Generator, params: BusinessParams, customers: 
             "arm": labels(treated.astype(np.int64), ("control", "treated")),
             "propensity": propensity,
             "randomised": randomised,
-            "responded_at": customers.instants(customers.seen(who, answered)),
+            "responded_at": customers.seen(who, answered),
         },
     )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.numerics.arrays import FloatArray
-from habitue.records.business_customers import BusinessParams, Customers, IntArray, labels
+from habitue.records.business_customers import Customers, IntArray, labels
 from habitue.records.business_purchases import PRODUCTS, Purchases
 
 __all__ = ["draw_feedback", "draw_tickets"]
@@ -36,23 +36,19 @@ _SENTENCES = (*_GOOD, *_BAD)
 _COMMENTS = tuple(f"{first} {second}" for first in _SENTENCES for second in _SENTENCES)
 
 
-def draw_feedback(
-    draw: np.random.Generator, params: BusinessParams, customers: Customers, purchases: Purchases
-) -> pd.DataFrame:
+def draw_feedback(draw: np.random.Generator, customers: Customers, purchases: Purchases) -> pd.DataFrame:
     """Return answers to surveys, and reviews of what was bought last.
 
     Parameters
     ----------
     draw : numpy.random.Generator
         Source of chance.
-    params : BusinessParams
-        How often.
     customers : Customers
-        Who, how satisfied, and how long.
+        Who, how satisfied, how long, and how often.
     purchases : Purchases
         What they bought.
     """
-    who, time = customers.times(draw, np.full(customers.n, params.surveys_per_day))
+    who, time = customers.times(draw, customers.params.surveys_per_day)
     survey = draw.choice(3, who.size, p=[0.4, 0.35, 0.25])
     lowest, highest = _LOWEST[survey], _HIGHEST[survey]
     mood = np.clip(customers.satisfaction[who] + draw.normal(0.0, _MOOD_SWING, who.size), 0.0, 1.0)
@@ -83,7 +79,7 @@ def _comment(draw: np.random.Generator, mood: FloatArray) -> IntArray:
     return sentence() * len(_SENTENCES) + sentence()
 
 
-def draw_tickets(draw: np.random.Generator, params: BusinessParams, customers: Customers) -> pd.DataFrame:
+def draw_tickets(draw: np.random.Generator, customers: Customers) -> pd.DataFrame:
     """Return tickets: the less satisfied open more, wait longer, and see them escalated and reopened.
 
     Tickets still open when the customer leaves are closed all the same; those open at the end of the log
@@ -93,13 +89,11 @@ def draw_tickets(draw: np.random.Generator, params: BusinessParams, customers: C
     ----------
     draw : numpy.random.Generator
         Source of chance.
-    params : BusinessParams
-        How often.
     customers : Customers
-        Who, how satisfied, and how long.
+        Who, how satisfied, how long, and how often.
     """
     discontent = 0.5 - customers.satisfaction
-    who, opened = customers.times(draw, params.tickets_per_day * np.exp(2.0 * discontent))
+    who, opened = customers.times(draw, customers.params.tickets_per_day * np.exp(2.0 * discontent))
     n, worse = who.size, discontent[who]
     answered = opened + np.exp(draw.normal(-1.5, 0.8, n) + 1.5 * worse)
     closed = answered + np.exp(draw.normal(0.5, 0.8, n) + 1.5 * worse)
@@ -108,8 +102,8 @@ def draw_tickets(draw: np.random.Generator, params: BusinessParams, customers: C
         "opened_at",
         opened,
         {
-            "closed_at": customers.instants(customers.seen(who, closed, past_leaving=True)),
-            "first_response_at": customers.instants(customers.seen(who, answered, past_leaving=True)),
+            "closed_at": customers.seen(who, closed, past_leaving=True),
+            "first_response_at": customers.seen(who, answered, past_leaving=True),
             "topic": labels(draw.choice(4, n), ("account", "billing", "delivery", "quality")),
             "severity": labels(draw.choice(3, n, p=[0.5, 0.35, 0.15]), ("low", "normal", "high")),
             "escalated": draw.uniform(size=n) < 0.15 * np.exp(2.0 * worse),

@@ -22,6 +22,7 @@ from habitue.records.frames import to_arrow
 from habitue.records.money import MONEY
 from habitue.records.schema import Column
 from habitue.records.staging import KEPT, REASON, ROW, set_aside
+from habitue.vocabulary import one_or_many
 
 __all__ = ["ON_DAY_RATES", "Rates", "as_rates", "converted", "look_up_rates"]
 
@@ -180,7 +181,7 @@ def _notes(engine: DuckDBEngine, target: str) -> tuple[str, ...]:
 
 
 def _listed(found: list[tuple[Any, ...]]) -> str:
-    return ", ".join(f"{currency} ({count:,} rows)" for currency, count in found)
+    return ", ".join(f"{currency} ({one_or_many(count, 'row')})" for currency, count in found)
 
 
 def converted(column: Column, target: str) -> str:

@@ -51,5 +51,7 @@ def customer_id_sql(engine: DuckDBEngine, source: str, sql_type: str) -> str:
         quick = f"TRY_CAST({name} AS BIGINT)"
         return f"CASE WHEN {quick} IS NOT NULL THEN {quick} ELSE TRY_CAST({text} AS BIGINT) END"
     is_whole = f"regexp_full_match({text}, {literal(_WHOLE)})"
-    tidy = f"CASE WHEN {is_whole} THEN split_part({text}, '.', 1) ELSE {text} END"
+    # By way of the number, so that -0 is 0 as it is among whole numbers.
+    whole_text = f"CAST(TRY_CAST(split_part({text}, '.', 1) AS BIGINT) AS VARCHAR)"
+    tidy = f"CASE WHEN {is_whole} THEN {whole_text} ELSE {text} END"
     return f"CASE WHEN NOT {no_value} THEN {tidy} END"

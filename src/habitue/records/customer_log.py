@@ -7,22 +7,33 @@ record after the cutoff: feature builders receive only that, so they cannot see 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
+from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.records.assembling import (
+    admit_source,
+    days_of,
+    free_engine,
+    refuse_currencies,
+    unify_ids,
+    warn_of_more,
+)
 from habitue.records.currencies import as_rates
 from habitue.records.days import as_day
-from habitue.records.door import Reading, TableCheck, admit
+from habitue.records.door import Reading, TableCheck
 from habitue.records.engine import DuckDBEngine, Engine, literal
+from habitue.records.extending import add_batches, extendable, refuse_earlier_end, staged_batches
 from habitue.records.history import History
 from habitue.records.schema import SCHEMAS
 from habitue.records.sources import Relation, open_source
+from habitue.records.store import close_store, kept_log
+from habitue.vocabulary import one_or_many
 
 __all__ = ["CustomerLog", "History"]
 
@@ -85,7 +96,7 @@ class CustomerLog:
         rates: Any = None,
         engine: DuckDBEngine | None = None,
     ) -> None:
-        engine = _free(engine)
+        engine = free_engine(engine)
         until = as_day(observed_until, "observed_until") if observed_until is not None else None
         sources = {
             "transactions": transactions,
@@ -100,32 +111,35 @@ class CustomerLog:
         worth = None if rates is None else as_rates(rates)
         reading = Reading(timezone=timezone, observed_until=until, rates=worth)
         checks = {
-            kind: _admit(engine, kind, open_source(engine, source), {}, reading)
+            kind: admit_source(engine, kind, open_source(engine, source), {}, reading)
             for kind, source in sources.items()
             if source is not None
         }
         self._finish(engine, checks, until)
 
     @classmethod
-    def from_relation(
-        cls, engine: DuckDBEngine, relation: Relation, mapping: Mapping[str, str], reading: Reading
+    def from_relations(
+        cls,
+        engine: DuckDBEngine,
+        relations: Iterable[tuple[str, Relation, Mapping[str, str], Reading]],
     ) -> CustomerLog:
-        """Make a log of transactions from an opened source whose columns have other names (`read_log`).
+        """Make a log from sources whose columns have other names (`habitue.records.read_records`).
 
         Parameters
         ----------
         engine : DuckDBEngine
             Where to hold the records.
-        relation : Relation
-            The source.
-        mapping : Mapping[str, str]
-            Canonical column to column of the source.
-        reading : Reading
-            How values are to be read.
+        relations : iterable of (str, Relation, Mapping[str, str], Reading)
+            Kind of record, source, canonical column to column of the source, and how values are to be read.
+            Each source is let go before the next one is asked for.
         """
-        _free(engine)
-        checks = {"transactions": _admit(engine, "transactions", relation, mapping, reading)}
-        return cls.from_checked(engine, checks, reading.observed_until)
+        free_engine(engine)
+        checks: dict[str, TableCheck] = {}
+        until: date | None = None
+        for kind, relation, mapping, reading in relations:
+            checks[kind] = admit_source(engine, kind, relation, mapping, reading)
+            until = reading.observed_until
+        return cls.from_checked(engine, checks, until)
 
     @classmethod
     def from_checked(
@@ -146,18 +160,130 @@ class CustomerLog:
         log._finish(engine, checks, observed_until)
         return log
 
+    @classmethod
+    def open(cls, source: str | Path | DuckDBEngine) -> CustomerLog:
+        """Open a log that an earlier process made in a file.
+
+        Parameters
+        ----------
+        source : path or DuckDBEngine
+            The file, as it was given to ``DuckDBEngine(path=...)``; or an engine on it.
+
+        Raises
+        ------
+        DataError
+            Where there is no file, no log in it, or one whose making was cut off.
+
+        Examples
+        --------
+        >>> import tempfile, pandas as pd
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "log.duckdb"
+        >>> orders = pd.DataFrame({"customer_id": [1], "timestamp": ["2024-01-01"], "amount": [10.0]})
+        >>> log = CustomerLog(transactions=orders, engine=DuckDBEngine(path=path))
+        >>> del log  # the process ends; another one goes on
+        >>> CustomerLog.open(path)
+        CustomerLog of 1 customer, 2024-01-01 to 2024-01-01
+          transactions: 1 record
+        """
+        if not isinstance(source, DuckDBEngine) and not Path(source).is_file():
+            raise DataError(f"There is no file {source}. Check the spelling, or make the log first.")
+        engine = source if isinstance(source, DuckDBEngine) else DuckDBEngine(path=source)
+        states, until = kept_log(engine)
+        return cls.from_checked(engine, {kind: state.check for kind, state in states.items()}, until)
+
+    def extend(
+        self,
+        *,
+        transactions: Any = None,
+        contracts: Any = None,
+        events: Any = None,
+        feedback: Any = None,
+        tickets: Any = None,
+        rewards: Any = None,
+        contacts: Any = None,
+        customers: Any = None,
+        observed_until: date | str | None = None,
+        not_after: date | str | None = None,
+    ) -> CustomerLog:
+        """Add new rows and return the log that reading all rows at once would have made.
+
+        New rows pass the door with the log's settings and are written wholly or not at all; no old row is
+        read again. This log is of no use afterwards: go on with the one returned.
+
+        Parameters
+        ----------
+        transactions, contracts, events, feedback, tickets, rewards, contacts, customers : source, optional
+            New rows, each handed in once: frames, paths or URLs, or what
+            `habitue.records.sources.open_source` returns. Their columns are canonical, or have the names
+            with which the log was read. Contracts, tickets and contacts that have changed (ended, closed,
+            responded to) are handed in again and take the place of what was known of them; so are customers
+            where they do not say when they were recorded.
+        observed_until : date or str, optional
+            The last day on which the log is complete; the later of the day so far and of the last new record
+            where None.
+        not_after : date or str, optional
+            Today, needed where the log was read with it: rows of later days are set aside.
+
+        Raises
+        ------
+        SchemaError
+            Columns are missing, or the new rows turn how dates of a column are read: read the log anew.
+        DataError
+            A source does not exist; amounts come in another currency; or it cannot be told which of several
+            records a new row takes the place of: read the log anew.
+        SettingsError
+            The log lies on Spark or was extended already, or a day lies back.
+
+        Warns
+        -----
+        HabitueWarning
+            Where rows were set aside.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> days = pd.DataFrame({"customer_id": [1, 2], "timestamp": ["2024-01-01", "2024-01-02"],
+        ...                      "amount": [10.0, 8.0]})
+        >>> log = CustomerLog(transactions=days[:1])
+        >>> log.extend(transactions=days[1:])
+        CustomerLog of 2 customers, 2024-01-01 to 2024-01-02
+          transactions: 2 records
+        """
+        sources = {
+            "transactions": transactions,
+            "contracts": contracts,
+            "events": events,
+            "feedback": feedback,
+            "tickets": tickets,
+            "rewards": rewards,
+            "contacts": contacts,
+            "customers": customers,
+        }
+        engine = extendable(self.engine, self.checks)
+        until = refuse_earlier_end(observed_until, self.observed_until)
+        today = None if not_after is None else as_day(not_after, "not_after")
+        with staged_batches(engine, sources) as batches, engine.transaction():
+            checks, last = add_batches(engine, batches, until, today)
+            log = CustomerLog.from_checked(engine, checks, last)
+        for kind in batches:
+            warn_of_more(checks[kind], self.checks.get(kind))
+        return log
+
     def _finish(self, engine: Engine, checks: Mapping[str, TableCheck], until: date | None) -> None:
         if "transactions" not in checks and "contracts" not in checks:
             raise SchemaError("A log needs transactions or contracts; neither was given.")
-        _refuse_currencies(engine, checks)
-        _unify_ids(engine, list(checks))
+        refuse_currencies(engine, checks)
+        unify_ids(engine, list(checks))
         self.engine = engine
         self.checks = MappingProxyType(dict(checks))
-        last = [_days(engine, kind)[1] for kind in checks if SCHEMAS[kind].instant]
+        last = [days_of(engine, kind)[1] for kind in checks if SCHEMAS[kind].instant]
         main = "transactions" if "transactions" in checks else "contracts"
-        self.first_day: date = _days(engine, main)[0]
+        self.first_day: date = days_of(engine, main)[0]
         self.observed_until: date = until or max(last)
         self.n_customers = int(engine.rows(f"SELECT count(DISTINCT customer_id) FROM {main}")[0][0])
+        if isinstance(engine, DuckDBEngine):
+            close_store(engine, until)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -248,64 +374,9 @@ class CustomerLog:
 
     def __repr__(self) -> str:
         """Say in a few lines what the log holds."""
-        lines = [f"CustomerLog of {self.n_customers:,} customers, {self.first_day} to {self.observed_until}"]
+        everybody = one_or_many(self.n_customers, "customer")
+        lines = [f"CustomerLog of {everybody}, {self.first_day} to {self.observed_until}"]
         for kind, check in self.checks.items():
             aside = f", {check.n_quarantined:,} quarantined" if check.n_quarantined else ""
-            lines.append(f"  {kind}: {check.n_admitted:,} records{aside}")
+            lines.append(f"  {kind}: {one_or_many(check.n_admitted, 'record')}{aside}")
         return "\n".join(lines)
-
-
-def _admit(
-    engine: DuckDBEngine, kind: str, relation: Relation, mapping: Mapping[str, str], reading: Reading
-) -> TableCheck:
-    try:
-        check = admit(engine, kind, relation, mapping, reading)
-    finally:
-        relation.release()
-    if check.unread:
-        told = ", ".join(f"{name} ({count:,})" for name, count in check.unread.items())
-        warnings.warn(
-            f"Some values of {kind} could not be read and are empty: {told}.", HabitueWarning, stacklevel=4
-        )
-    if check.quarantined:
-        told = "; ".join(f"{reason} ({count:,})" for reason, count in list(check.quarantined.items())[:3])
-        warnings.warn(
-            f"{check.n_quarantined:,} of {check.n_rows:,} rows of {kind} were set aside: {told}. "
-            f"See log.quarantine({kind!r}).",
-            HabitueWarning,
-            stacklevel=4,
-        )
-    return check
-
-
-def _free(engine: DuckDBEngine | None) -> DuckDBEngine:
-    """Return an engine that holds no log yet: a second one would take the place of the first in silence."""
-    engine = engine or DuckDBEngine()
-    if set(SCHEMAS) & set(engine.table_names()):
-        raise SettingsError("This engine already holds a log; give each log an engine of its own.")
-    return engine
-
-
-def _unify_ids(engine: Engine, kinds: list[str]) -> None:
-    """Make ids text everywhere where they are text somewhere, so that tables can be joined."""
-    types = {kind: engine.columns(kind)["customer_id"] for kind in kinds}
-    if len(set(types.values())) > 1:
-        for kind in kinds:
-            engine.execute(f"ALTER TABLE {kind} ALTER customer_id TYPE VARCHAR")
-
-
-def _days(engine: Engine, kind: str) -> tuple[date, date]:
-    first, last = engine.rows(f"SELECT min(day), max(day) FROM {kind}")[0]
-    return first, last
-
-
-def _refuse_currencies(engine: Engine, checks: Mapping[str, TableCheck]) -> None:
-    if "currency" not in getattr(checks.get("transactions"), "mapping", {}):
-        return
-    found = engine.rows("SELECT currency, count(*) FROM transactions GROUP BY 1 ORDER BY 2 DESC")
-    if len(found) > 1:
-        told = ", ".join(f"{currency or 'none'} ({count:,} rows)" for currency, count in found)
-        raise DataError(
-            f"Amounts come in several currencies: {told}. Convert them to one, say what each is "
-            "worth with rates=, or read one currency at a time."
-        )

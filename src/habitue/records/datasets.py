@@ -56,7 +56,7 @@ def cdnow(*, sample: bool = False) -> CustomerLog:
     frame["timestamp"] = pd.to_datetime(frame["timestamp"], format="%Y%m%d")
     engine = DuckDBEngine()
     relation = replace(open_source(engine, frame), described="CDNOW, 1/10 sample" if sample else "CDNOW")
-    return CustomerLog.from_relation(engine, relation, {}, Reading())
+    return CustomerLog.from_relations(engine, [("transactions", relation, {}, Reading())])
 
 
 def _data_file(name: str) -> Path:

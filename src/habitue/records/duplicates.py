@@ -23,15 +23,21 @@ from collections.abc import Sequence
 from habitue.records.engine import DuckDBEngine, quoted
 from habitue.records.schema import RECORDED_AT, Column, Schema
 from habitue.records.staging import KEPT, ROW, set_aside
+from habitue.vocabulary import one_or_many
 
-__all__ = ["set_aside_duplicates"]
+__all__ = ["ORDER_KEY", "are_lines", "differing_keys", "duplicate_notes", "set_aside_duplicates"]
 
 _DUPLICATE = "duplicate of an earlier row"
 _CONTRADICTION = "contradicts another row of the same customer"
+_ORDER, _PRODUCT = "order_id", "product_id"
+ORDER_KEY = (_ORDER, _PRODUCT)
+"""Columns that together say which purchase a row of transactions is."""
 
 
-def set_aside_duplicates(engine: DuckDBEngine, schema: Schema, columns: Sequence[Column]) -> tuple[str, ...]:
-    """Set aside the rows of ``read_rows`` that repeat an earlier one; return what is worth knowing.
+def set_aside_duplicates(
+    engine: DuckDBEngine, schema: Schema, columns: Sequence[Column], differing: int | None, *, counted: str
+) -> int:
+    """Set aside the rows of ``read_rows`` that repeat an earlier one; return how many are merely alike.
 
     Parameters
     ----------
@@ -41,37 +47,87 @@ def set_aside_duplicates(engine: DuckDBEngine, schema: Schema, columns: Sequence
         Of the kind of record.
     columns : sequence of Column
         Those that ``read_rows`` has.
+    differing : int, optional
+        Of `differing_keys`.
+    counted : str
+        SQL that tells of a row's number ``row`` whether it counts among those alike.
     """
     names = [quoted(column.name) for column in columns]
-    different = _keys_with_different_rows(engine, schema, names)
-    are_lines = different is not None and different > 0 and '"product_id"' not in names
-    surely = _surely_one(schema, names, are_lines=are_lines)
-    _find_equal_rows(engine, names, surely)
+    _find_equal_rows(engine, names, _surely_one(schema, names, are_lines=are_lines(columns, differing)))
     set_aside(engine, "SELECT row FROM equal_rows WHERE surely", _DUPLICATE)
-    alike = engine.rows("SELECT count(*) FROM equal_rows WHERE NOT surely")[0][0]
+    alike = engine.rows(f"SELECT count(*) FROM equal_rows WHERE NOT surely AND {counted}")
     engine.execute("DROP TABLE equal_rows")
-    notes = [_alike_note(schema, alike, are_lines=are_lines)] if alike else []
-    if different and not are_lines:
-        notes.append(
-            f"{different:,} pairs of order_id and product_id have rows of different contents: all are kept."
-        )
     if not schema.instant:
         _set_contradictions_aside(engine, names)
-    return tuple(notes)
+    return int(alike[0][0])
 
 
-def _keys_with_different_rows(engine: DuckDBEngine, schema: Schema, names: list[str]) -> int | None:
-    """Count keys of transactions whose rows differ; None where there is no key."""
-    key = [name for name in ('"order_id"', '"product_id"') if name in names]
-    if schema.kind != "transactions" or '"order_id"' not in key:
+def differing_keys(
+    engine: DuckDBEngine, schema: Schema, columns: Sequence[Column], rows: str = f"read_rows WHERE {KEPT}"
+) -> int | None:
+    """Count the keys of transactions whose rows differ; None where there is no key.
+
+    Parameters
+    ----------
+    engine : DuckDBEngine
+        Holds the rows.
+    schema : Schema
+        Of the kind of record.
+    columns : sequence of Column
+        Those that the rows have.
+    rows : str
+        What stands after FROM, with a condition.
+    """
+    names = [column.name for column in columns]
+    if schema.kind != "transactions" or _ORDER not in names:
         return None
+    key = [quoted(name) for name in ORDER_KEY if name in names]
     filled = " AND ".join(f"{name} IS NOT NULL" for name in key)
-    row = f"hash({', '.join(names)})"
+    row = f"hash({', '.join(map(quoted, names))})"
     # Grouped by a hash, not by text: the count is for a note, and takes a third of the memory.
     return engine.rows(
-        f"SELECT count(*) FROM (SELECT 1 FROM read_rows WHERE {KEPT} AND {filled} "
+        f"SELECT count(*) FROM (SELECT 1 FROM {rows} AND {filled} "
         f"GROUP BY hash({', '.join(key)}) HAVING min({row}) <> max({row}))"
     )[0][0]
+
+
+def are_lines(columns: Sequence[Column], differing: int | None) -> bool:
+    """Tell whether rows of transactions are lines of orders, two of which may well be equal.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Those that the rows have.
+    differing : int, optional
+        Of `differing_keys`.
+    """
+    return bool(differing) and all(column.name != _PRODUCT for column in columns)
+
+
+def duplicate_notes(
+    schema: Schema, columns: Sequence[Column], alike: int, differing: int | None
+) -> tuple[str, ...]:
+    """Tell what is worth knowing of rows that are alike.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the kind of record.
+    columns : sequence of Column
+        Those that the rows have.
+    alike : int
+        Rows that equal an earlier one and stay.
+    differing : int, optional
+        Of `differing_keys`.
+    """
+    lines = are_lines(columns, differing)
+    notes = [_alike_note(schema, alike, are_lines=lines)] if alike else []
+    if differing and not lines:
+        notes.append(
+            f"{one_or_many(differing, 'pair', plural='pairs')} of order_id and product_id "
+            f"{'has' if differing == 1 else 'have'} rows of different contents: all are kept."
+        )
+    return tuple(notes)
 
 
 def _surely_one(schema: Schema, names: list[str], *, are_lines: bool) -> str:
@@ -79,8 +135,8 @@ def _surely_one(schema: Schema, names: list[str], *, are_lines: bool) -> str:
     if not schema.instant:
         return "true"
     if schema.kind == "transactions":
-        key = [name for name in ('"order_id"', '"product_id"') if name in names]
-        if are_lines or '"order_id"' not in key:
+        key = [quoted(name) for name in ORDER_KEY if quoted(name) in names]
+        if are_lines or quoted(_ORDER) not in key:
             return "false"
         return " AND ".join(f"{name} IS NOT NULL" for name in key)
     instant = quoted(schema.instant)
@@ -114,7 +170,7 @@ def _set_contradictions_aside(engine: DuckDBEngine, names: list[str]) -> None:
 
 
 def _alike_note(schema: Schema, count: int, *, are_lines: bool) -> str:
-    told = f"{count:,} rows equal an earlier row in every column: kept; "
+    told = f"{one_or_many(count, 'row equals', plural='rows equal')} an earlier row in every column: kept; "
     if are_lines:
         return f"{told}orders have several lines, of which a product_id would tell duplicates."
     if schema.kind == "transactions":

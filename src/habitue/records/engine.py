@@ -5,11 +5,15 @@ are written in DuckDB's dialect, names are quoted by `quoted`, values are bound:
 pasted into SQL.
 """
 
+# What an engine's methods do is told by `Engine`.
+# ruff: noqa: D102
+
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,6 +65,8 @@ class Engine(Protocol):
     """What a database must offer to hold a `CustomerLog`."""
 
     dialect: str
+    rows_at_once: int | None
+    """Records that are described in one statement; more are described in parts. All where None."""
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """Run a statement for its effect.
@@ -155,7 +161,7 @@ class Engine(Protocol):
         ...
 
 
-class DuckDBEngine:
+class DuckDBEngine(Engine):
     """An embedded DuckDB database that spills to a temporary folder when memory runs out.
 
     Parameters
@@ -180,6 +186,7 @@ class DuckDBEngine:
     """
 
     dialect = "duckdb"
+    rows_at_once: int | None = 5_000_000
 
     def __init__(
         self,
@@ -210,27 +217,9 @@ class DuckDBEngine:
             self.execute(f"SET threads = {int(threads)}")
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run a statement for its effect.
-
-        Parameters
-        ----------
-        sql : str
-            In DuckDB's dialect.
-        values : Mapping[str, Any], optional
-            What its ``$names`` are bound to.
-        """
         self._connection.execute(sql, dict(values or {}))
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows; for small answers.
-
-        Parameters
-        ----------
-        sql : str
-            In DuckDB's dialect.
-        values : Mapping[str, Any], optional
-            What its ``$names`` are bound to.
-        """
         return self._connection.execute(sql, dict(values or {})).fetchall()
 
     def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -246,17 +235,29 @@ class DuckDBEngine:
         return self._connection.execute(sql, dict(values or {})).df()
 
     def table_names(self) -> list[str]:
-        """Names of the tables held."""
-        return [row[0] for row in self.rows("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
+        return [
+            row[0]
+            for row in self.rows(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name <> 'kept' ORDER BY 1"
+            )
+        ]
+
+    def close(self) -> None:
+        """Let the file go, so that another process can open it; nothing can be asked of the engine after."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[None]:
+        """Run the statements of a block wholly or not at all."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
 
     def columns(self, relation: str) -> dict[str, str]:
-        """Return names and SQL types of a relation's columns, in order.
-
-        Parameters
-        ----------
-        relation : str
-            What may stand after FROM.
-        """
         return {row[0]: row[1] for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}
 
     def has(self, relation: str) -> bool:
@@ -274,13 +275,6 @@ class DuckDBEngine:
         return True
 
     def digest(self, relation: str) -> tuple[Any, ...]:
-        """Return numbers that tell whether two tables hold the same rows, in whatever order.
-
-        Parameters
-        ----------
-        relation : str
-            A plain name.
-        """
         return self.rows(
             f"SELECT count(*), coalesce(sum(hash(t)::UBIGINT % 4294967296), 0), "
             f"coalesce(bit_xor(hash(t)), 0) FROM {relation} AS t"
@@ -299,11 +293,4 @@ class DuckDBEngine:
         self._connection.register(name, table)
 
     def unregister(self, name: str) -> None:
-        """Forget what `register` made readable.
-
-        Parameters
-        ----------
-        name : str
-            As it was registered.
-        """
         self._connection.unregister(name)

@@ -1,18 +1,31 @@
 """What was known at a cutoff: the only thing that feature builders receive.
 
 A record counts from the day on which it became known, and what it only came to say later is empty up to then.
+`History` is one cutoff; `Histories` are several, read in one pass: there each record stands once for every
+cutoff at which it was known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
+from typing import Any, ClassVar
 
 from habitue.records.engine import Engine, quoted
 from habitue.records.schema import RECORDED_AT, SCHEMAS, Schema
 
-__all__ = ["History"]
+__all__ = ["MAIN_KINDS", "Histories", "History"]
+
+MAIN_KINDS = ("transactions", "contracts")
+"""Kinds of record that make somebody a customer; the first that a log has says who is one."""
+
+_CUSTOMER = "customer_id"
+_CUTOFF_COLUMN = "the cutoff"  # a name that no attribute of customers is likely to have
+_CUTOFF = quoted(_CUTOFF_COLUMN)
+_SAMPLE = 100_000
+"""Records from which the bounds of parts are taken; parts need not be equal."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +40,56 @@ class History:
         The last day whose records may be read.
     kinds : tuple of str
         Kinds of record that the log has.
+    first, end : customer_id, optional
+        Only customers from `first` up to and without `end`, in the order of ids; no bound where None.
     """
 
     engine: Engine
     cutoff: date
     kinds: tuple[str, ...]
+    first: Any = None
+    end: Any = None
+
+    keys: ClassVar[tuple[str, ...]] = (_CUSTOMER,)
+    """Columns that tell rows of X apart."""
+    day: ClassVar[str] = "$cutoff"
+    """The cutoff, as SQL names it."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the names in queries are bound to."""
+        bounds = {"first": self.first, "end": self.end}
+        return {"cutoff": self.cutoff} | {name: one for name, one in bounds.items() if one is not None}
+
+    def parts(self, n_records: int) -> list[History]:
+        """Cut the customers into ranges of ids of about so many records each, to be described one by one.
+
+        Parameters
+        ----------
+        n_records : int
+            Of all kinds, in one part.
+
+        Returns
+        -------
+        list of History
+            In the order of ids: together they hold every customer once. Only itself where it is no larger.
+        """
+        total = sum(int(self.engine.rows(f"SELECT count(*) FROM {kind}")[0][0]) for kind in self.kinds)
+        n_parts = -(-total // n_records)
+        if n_parts < 2:
+            return [self]
+        main = next(kind for kind in MAIN_KINDS if kind in self.kinds)
+        shares = [place / n_parts for place in range(1, n_parts)]
+        # The bounds decide only how the work is cut, so that a sample will do.
+        sql = (
+            f"SELECT quantile_disc({_CUSTOMER}, {shares}) FROM "
+            f"(SELECT {_CUSTOMER} FROM {main} USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1))"
+        )
+        bounds = [None, *dict.fromkeys(self.engine.rows(sql)[0][0]), None]
+        return [replace(self, first=first, end=end) for first, end in pairwise(bounds)]
 
     def relation(self, kind: str) -> str:
-        """Return a query for what was known of a kind; where it names ``$cutoff``, that is to be bound.
+        """Return a query for what was known of a kind; the names in it are to be bound to `values`.
 
         Parameters
         ----------
@@ -49,36 +104,93 @@ class History:
           reopened) is empty up to then, and always where the log does not say when it became known.
         - Customers have one row each: what was recorded last, once they were acquired.
         """
-        schema, there = SCHEMAS[kind], self.engine.columns(kind)
-        known = _known(schema, there)
-        if not schema.instant:
-            return _one_row_each(kind, there, known)
-        later = {name: _once_known(schema, name, there) for name in schema.known_later if name in there}
-        selected = ", ".join(later.get(name, quoted(name)) for name in there) if later else "*"
-        return f"SELECT {selected} FROM {kind} WHERE {known}"
+        there = self.engine.columns(kind)
+        bounds = [f"{_CUSTOMER} >= $first"] * (self.first is not None)
+        bounds += [f"{_CUSTOMER} < $end"] * (self.end is not None)
+        return _relation(kind, there, source=kind, keys=self.keys, day=self.day, bounds=bounds)
 
 
-def _known(schema: Schema, there: Mapping[str, str]) -> str:
-    """Tell whether a record was known at the cutoff; empty where all always were."""
+@dataclass(frozen=True)
+class Histories:
+    """What was known at each of several cutoffs, to be read in one pass: cheaper where records are few.
+
+    Attributes
+    ----------
+    engine : Engine
+        Holds the records.
+    cutoffs : tuple of datetime.date
+        Each once.
+    kinds : tuple of str
+        Kinds of record that the log has.
+    """
+
+    engine: Engine
+    cutoffs: tuple[date, ...]
+    kinds: tuple[str, ...]
+
+    keys: ClassVar[tuple[str, ...]] = (_CUTOFF, _CUSTOMER)
+    """Columns that tell rows of X apart."""
+    day: ClassVar[str] = _CUTOFF
+    """The cutoff, as SQL names it."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the names in queries are bound to."""
+        return {f"cutoff_{place}": cutoff for place, cutoff in enumerate(self.cutoffs)}
+
+    def relation(self, kind: str) -> str:
+        """Return a query for what was known of a kind at each cutoff, with a column that tells the cutoff.
+
+        Parameters
+        ----------
+        kind : str
+            A kind of record that the log has.
+        """
+        days = " UNION ALL ".join(f"SELECT ${name} AS {_CUTOFF}" for name in self.values)
+        source = f"{kind} CROSS JOIN ({days}) AS cutoffs"
+        there = {_CUTOFF_COLUMN: "DATE", **self.engine.columns(kind)}
+        return _relation(kind, there, source=source, keys=self.keys, day=self.day)
+
+
+def _relation(
+    kind: str,
+    there: Mapping[str, str],
+    *,
+    source: str,
+    keys: Sequence[str],
+    day: str,
+    bounds: Sequence[str] = (),
+) -> str:
+    """Select what was known of a kind: those records, and what they said by then."""
+    schema = SCHEMAS[kind]
+    conditions = [*_known(schema, there, day), *bounds]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    if not schema.instant and RECORDED_AT in there:
+        return _told_last(there, f"{source}{where}", keys)
+    later = {name: _once_known(schema, name, there, day) for name in schema.known_later if name in there}
+    selected = ", ".join(later.get(name, quoted(name)) for name in there) if later else "*"
+    return f"SELECT {selected} FROM {source}{where}"
+
+
+def _known(schema: Schema, there: Mapping[str, str], day: str) -> list[str]:
+    """List the conditions under which a record was known at the cutoff; none where all always were."""
     days = [f"CAST({name} AS DATE)" for name in (RECORDED_AT, "acquired_at") if name in there]
-    conditions = [f"({day} IS NULL OR {day} <= $cutoff)" for day in days]
-    return " AND ".join(["day <= $cutoff"] * bool(schema.instant) + conditions)
+    conditions = [f"({known} IS NULL OR {known} <= {day})" for known in days]
+    return [f"day <= {day}"] * bool(schema.instant) + conditions
 
 
-def _once_known(schema: Schema, name: str, there: Mapping[str, str]) -> str:
+def _once_known(schema: Schema, name: str, there: Mapping[str, str], day: str) -> str:
     since = schema.known_later[name]
     if since not in there:
         return f"CAST(NULL AS {there[name]}) AS {quoted(name)}"
-    return f"CASE WHEN CAST({quoted(since)} AS DATE) <= $cutoff THEN {quoted(name)} END AS {quoted(name)}"
+    return f"CASE WHEN CAST({quoted(since)} AS DATE) <= {day} THEN {quoted(name)} END AS {quoted(name)}"
 
 
-def _one_row_each(kind: str, there: Mapping[str, str], known: str) -> str:
+def _told_last(there: Mapping[str, str], records: str, keys: Sequence[str]) -> str:
     """Return the customers' query; the door saw to it that no two rows of one were recorded at once."""
-    records = f"{kind} WHERE {known}" if known else kind
-    if RECORDED_AT not in there:
-        return f"SELECT * FROM {records}"
     latest = (
-        f"ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY {RECORDED_AT} DESC NULLS LAST) AS nth_latest"
+        f"ROW_NUMBER() OVER (PARTITION BY {', '.join(keys)} ORDER BY {RECORDED_AT} DESC NULLS LAST) "
+        "AS nth_latest"
     )
     selected = ", ".join(map(quoted, there))
     return f"SELECT {selected} FROM (SELECT {selected}, {latest} FROM {records}) AS told WHERE nth_latest = 1"

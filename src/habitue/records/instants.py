@@ -17,8 +17,11 @@ Text is read by these rules.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from habitue.errors import SchemaError
 from habitue.records.engine import DuckDBEngine, literal, quoted
+from habitue.records.looks import look
 
 __all__ = ["instant_sql", "iso_sql"]
 
@@ -30,6 +33,7 @@ _PATTERNS = (
 )  # fmt: skip
 _PAIRS = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"), ("%d/%m/%y", "%m/%d/%y"))
 _SWAPPED = dict(_PAIRS) | {swapped: pattern for pattern, swapped in _PAIRS}
+_FILLED, _LOCAL, _OFFSET_TOLD, _SWAPPED_ONLY = "filled", "iso", "iso with offset", "day and month swapped"
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 
 
@@ -65,23 +69,39 @@ def instant_sql(
     text = f"trim(CAST({name} AS VARCHAR))"
     if given is not None:
         return _strptime(text, [given])
-    filled, local, offset = engine.rows(
+    counted = engine.rows(
         f"SELECT count(nullif({text}, '')), count({iso_sql(text)}), count({_with_offset(text, zone)}) "
         "FROM raw_rows"
     )[0]
+    earlier, found = look(engine, column, dict(zip((_FILLED, _LOCAL, _OFFSET_TOLD), counted, strict=True)))
+    local, offset = found[_LOCAL], found[_OFFSET_TOLD]
     if local and offset and timezone is None:
         raise SchemaError(
             f"{source!r} (for {column}) mixes {offset:,} instants with a UTC offset and {local:,} without. "
             "Say in which zone the others are, and whose days count, with timezone=, for example "
             "timezone='Europe/Paris'."
         )
-    if 2 * (local + offset) >= filled:
-        if not offset:
-            return iso_sql(text)
-        return (
-            f"CASE WHEN {iso_sql(text)} IS NOT NULL THEN {iso_sql(text)} ELSE {_with_offset(text, zone)} END"
-        )
-    return _best_reading(engine, source, text, column, filled)
+    is_iso, was_iso = _is_iso(found), _is_iso(earlier)
+    if earlier.get(_FILLED) and is_iso != was_iso:
+        raise _changed(source, column)
+    if not is_iso:
+        return _best_reading(engine, source, text, column)
+    if not offset:
+        return iso_sql(text)
+    return f"CASE WHEN {iso_sql(text)} IS NOT NULL THEN {iso_sql(text)} ELSE {_with_offset(text, zone)} END"
+
+
+def _is_iso(counts: Mapping[str, int]) -> bool:
+    """Tell whether at least half of the values are ISO 8601."""
+    return 2 * (counts.get(_LOCAL, 0) + counts.get(_OFFSET_TOLD, 0)) >= counts.get(_FILLED, 0)
+
+
+def _changed(source: str, column: str) -> SchemaError:
+    return SchemaError(
+        f"With the new rows most values of {source!r} (for {column}) are written in another way than before, "
+        "so that the rows that were read before would have to be read again. Read the log anew from all "
+        "rows, or mend the new ones."
+    )
 
 
 def iso_sql(text: str) -> str:
@@ -112,25 +132,30 @@ def _strptime(text: str, patterns: list[str]) -> str:
     return f"CAST(try_strptime({text}, [{', '.join(map(literal, patterns))}]) AS TIMESTAMP)"
 
 
-def _best_reading(engine: DuckDBEngine, source: str, text: str, column: str, filled: int) -> str:
+def _best_reading(engine: DuckDBEngine, source: str, text: str, column: str) -> str:
     """Choose the format that fits most values; refuse where swapping day and month might be meant."""
     readings = {pattern: _strptime(text, [pattern + time for time in _TIMES]) for pattern in _PATTERNS}
     # A year such as 0020 is no fit: two digits were read as four.
     fits = ", ".join(f"count(*) FILTER ({sql} >= TIMESTAMP '1900-01-01')" for sql in readings.values())
-    counts = dict(zip(readings, engine.rows(f"SELECT {fits} FROM raw_rows")[0], strict=True))
-    best = max(counts, key=lambda pattern: counts[pattern])
-    if counts[best] == 0:
-        return "CAST(NULL AS TIMESTAMP)"
-    tied = [pattern for pattern, count in counts.items() if count == counts[best]]
+    earlier, counts = look(
+        engine, column, dict(zip(readings, engine.rows(f"SELECT {fits} FROM raw_rows")[0], strict=True))
+    )
+    tied, before = _best_fits(counts), _best_fits(earlier)
     if len(tied) > 1:
         raise SchemaError(
             f"{source!r} (for {column}) can be read in more than one way: {' or '.join(tied)} fit its values "
             f"equally well. Say which with timestamp_format={tied[0]!r}."
         )
+    if earlier.get(_FILLED) and tied != before:
+        raise _changed(source, column)
+    if not tied:
+        return "CAST(NULL AS TIMESTAMP)"
+    best = tied[0]
     swapped = _SWAPPED.get(best)
     if swapped is not None:
         fits_only = f"SELECT count({readings[swapped]}) FROM raw_rows WHERE {readings[best]} IS NULL"
-        only = engine.rows(fits_only)[0][0]
+        _, found = look(engine, column, {_SWAPPED_ONLY: engine.rows(fits_only)[0][0]})
+        only, filled = found[_SWAPPED_ONLY], found[_FILLED]
         if 100 * only > filled:
             raise SchemaError(
                 f"{source!r} (for {column}) seems to mix {best} and {swapped}: {only:,} of {filled:,} values "
@@ -138,3 +163,9 @@ def _best_reading(engine: DuckDBEngine, source: str, text: str, column: str, fil
                 "meant: values that do not fit are then set aside."
             )
     return readings[best]
+
+
+def _best_fits(counts: Mapping[str, int]) -> list[str]:
+    """Return the formats that fit most values; none where no value fits any."""
+    most = max(counts.get(pattern, 0) for pattern in _PATTERNS)
+    return [pattern for pattern in _PATTERNS if most and counts[pattern] == most]

@@ -22,10 +22,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from habitue.errors import DataError, SchemaError
-from habitue.records.engine import DuckDBEngine, literal, quoted
+from habitue.errors import SchemaError
+from habitue.records.engine import literal, quoted
 
-__all__ = ["MONEY", "columns_of", "money_sql", "number_sql", "refuse_currency_signs"]
+__all__ = ["MONEY", "columns_of", "money_sql", "number_sql"]
 
 MONEY = "DECIMAL(18, 6)"
 """SQL type of money: exact sums in any order, amounts below 1e12."""
@@ -159,49 +159,6 @@ def _from_number(column: str, sql_type: str, target: str) -> str:
             return exact
         return f"CASE WHEN abs({column}) < 1e9 THEN TRY_CAST({column} AS {target}) ELSE {exact} END"
     return f"TRY_CAST({column} AS {target})"
-
-
-def _currency_sql(source: str) -> str:
-    """Return SQL for the currency that is written with an amount: its signs or letters; empty for none."""
-    column = quoted(source)
-    return (
-        f"CASE WHEN TRY_CAST({column} AS DOUBLE) IS NULL "
-        rf"THEN coalesce(regexp_replace({column}, '[^\p{{Sc}}A-Z]+', '', 'g'), '') ELSE '' END"
-    )
-
-
-def refuse_currency_signs(engine: DuckDBEngine, given: str, types: Mapping[str, str], decimal: str) -> None:
-    """Refuse amounts of ``raw_rows`` whose own text names several currencies.
-
-    Parameters
-    ----------
-    engine : DuckDBEngine
-        Holds ``raw_rows``.
-    given : str
-        A column or arithmetic.
-    types : Mapping[str, str]
-        SQL type of each column of the source.
-    decimal : str
-        As in `money_sql`.
-
-    Raises
-    ------
-    DataError
-        Where it does; names them and how many rows each has.
-    """
-    if types.get(given) != "VARCHAR":
-        return
-    found = engine.rows(
-        f"SELECT sign, count(*) FROM (SELECT {_currency_sql(given)} AS sign FROM raw_rows "
-        f"WHERE TRY_CAST({quoted(given)} AS DOUBLE) IS NULL AND {money_sql(given, types, decimal)} "
-        "IS NOT NULL) WHERE sign <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
-    if len(found) > 1:
-        told = ", ".join(f"{sign} ({count:,} rows)" for sign, count in found)
-        raise DataError(
-            f"Amounts in {given!r} come in several currencies: {told}. Convert them to one, or read one "
-            "currency at a time."
-        )
 
 
 def _bare(column: str) -> str:

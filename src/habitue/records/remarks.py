@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
 from habitue.records.engine import DuckDBEngine, quoted
+from habitue.records.scales import scale_ends
 from habitue.records.schema import RECORDED_AT, Schema
+from habitue.vocabulary import one_or_many
 
 __all__ = ["remarks"]
 
@@ -36,6 +38,8 @@ def remarks(engine: DuckDBEngine, schema: Schema) -> tuple[str, ...]:
         notes += _odd_amounts(engine)
     if schema.kind == "contracts" and "ended_at" in there:
         notes += _overlaps(engine)
+    if schema.kind == "feedback":
+        notes += _off_scale(engine, there)
     if schema.kind in _PRICES:
         notes += _outliers(engine, schema.kind, _PRICES[schema.kind])
     return tuple(notes)
@@ -61,11 +65,12 @@ def _recorded_early(engine: DuckDBEngine, schema: Schema) -> list[str]:
     notes: list[str] = []
     if early:
         notes.append(
-            f"{early:,} rows were recorded before the day of their {schema.instant}: kept, but one of the "
-            "two is doubtful."
+            f"{one_or_many(early, 'row was', plural='rows were')} recorded before the day of "
+            f"{'its' if early == 1 else 'their'} {schema.instant}: kept, but one of the two is doubtful."
         )
     if unknown:
-        notes.append(f"{unknown:,} rows have no {RECORDED_AT}: taken as known on the day itself.")
+        told = one_or_many(unknown, "row has", plural="rows have")
+        notes.append(f"{told} no {RECORDED_AT}: taken as known on the day itself.")
     return notes
 
 
@@ -77,11 +82,15 @@ def _odd_amounts(engine: DuckDBEngine) -> list[str]:
     )[0]
     notes: list[str] = []
     if zero:
-        notes.append(f"{zero:,} rows have the amount 0: kept, they are visits.")
+        told = one_or_many(zero, "row has", plural="rows have")
+        notes.append(f"{told} the amount 0: kept, {'it is a visit' if zero == 1 else 'they are visits'}.")
     if negative:
-        notes.append(f"{negative:,} rows have a negative amount: kept as returns.")
+        told = one_or_many(negative, "row has", plural="rows have")
+        notes.append(f"{told} a negative amount: kept as {'a return' if negative == 1 else 'returns'}.")
     if returns_only:
-        notes.append(f"{returns_only:,} customers have returns only and no purchase: they are not scored.")
+        told = one_or_many(returns_only, "customer has", plural="customers have")
+        who = "this one is" if returns_only == 1 else "they are"
+        notes.append(f"{told} returns only and no purchase: {who} not scored.")
     return notes
 
 
@@ -97,8 +106,26 @@ def _overlaps(engine: DuckDBEngine) -> list[str]:
         return []
     customer, day = example.values() if isinstance(example, dict) else example
     return [
-        f"{count:,} contracts of {customers:,} customers begin before an earlier one has ended (customer "
-        f"{customer} on {day}, for one): kept."
+        f"{one_or_many(count, 'contract')} of {one_or_many(customers, 'customer')} "
+        f"{'begins' if count == 1 else 'begin'} before an earlier one has ended (customer {customer} on "
+        f"{day}, for one): kept."
+    ]
+
+
+def _off_scale(engine: DuckDBEngine, there: Collection[str]) -> list[str]:
+    """Find scores that their scale does not have; scales may be told from the best score to the worst."""
+    ends = ", ".join(scale_ends(there))
+    count, example = engine.rows(
+        "SELECT count(*), min((survey, score, customer_id)) FROM feedback "
+        f"WHERE score NOT BETWEEN least({ends}) AND greatest({ends})"
+    )[0]
+    if not count:
+        return []
+    survey, score, customer = example.values() if isinstance(example, dict) else example
+    return [
+        f"{one_or_many(count, 'score is', plural='scores are')} not on the scale of the survey ({survey} "
+        f"{score:g} of customer {customer}, for one): kept as answers without a score. Scales go from 0 to "
+        "10 for nps and from 1 to 5 for other surveys, unless scale_min and scale_max say otherwise."
     ]
 
 
@@ -124,9 +151,10 @@ def _outliers(engine: DuckDBEngine, kind: str, column: str) -> list[str]:
         {"middle": middle, "limit": limit},
     )
     told = ", ".join(f"{amount.normalize():,f} of customer {customer}" for customer, amount, _ in farthest)
+    values = one_or_many(unusual, f"value of {column} is", plural=f"values of {column} are")
     return [
-        f"{unusual:,} values of {column} are unusual, more than 20 times above or below the median and 6 "
-        f"robust standard deviations of its logarithm: kept. Farthest off: {told}."
+        f"{values} unusual, more than 20 times above or below the median and 6 robust standard deviations of "
+        f"its logarithm: kept. Farthest off: {told}."
     ]
 
 

@@ -22,8 +22,9 @@ import pyarrow as pa
 from habitue.records.engine import DuckDBEngine, quoted
 from habitue.records.schema import RECORDED_AT, Column
 from habitue.records.staging import KEPT, ROW
+from habitue.vocabulary import one_or_many
 
-__all__ = ["match_returns"]
+__all__ = ["match_returns", "returns_note"]
 
 _CHUNK = 1_000_000
 
@@ -37,8 +38,8 @@ class _Record(NamedTuple):
     known: int
 
 
-def match_returns(engine: DuckDBEngine, columns: Sequence[Column]) -> str:
-    """Make the table ``returned`` (row, return_of_day) from ``read_rows``; say how many could be matched.
+def match_returns(engine: DuckDBEngine, columns: Sequence[Column]) -> tuple[int, int]:
+    """Make the table ``returned`` (row, return_of_day) from ``read_rows``; count matched and all returns.
 
     Parameters
     ----------
@@ -49,24 +50,37 @@ def match_returns(engine: DuckDBEngine, columns: Sequence[Column]) -> str:
 
     Returns
     -------
-    str
-        A note; empty where no return was matched, and then there is no table.
+    tuple of int
+        Returns matched, and all. Where none was matched there is no table.
     """
     n_returns = engine.rows(f"SELECT count(*) FROM read_rows WHERE {KEPT} AND amount < 0")[0][0]
     if not n_returns:
-        return ""
+        return 0, 0
     rows, days = array("q"), array("i")
     for purchases, returns in _groups(engine, [column.name for column in columns]):
         for row, instant in _matched(purchases, returns):
             rows.append(row)
             days.append(instant // 86_400_000_000)
     if not rows:
-        return ""
+        return 0, n_returns
     dates = pa.array(days, pa.int32()).cast(pa.date32())
     engine.register("found_returns", pa.table({"row": pa.array(rows, pa.int64()), "return_of_day": dates}))
     engine.execute("CREATE OR REPLACE TEMP TABLE returned AS SELECT * FROM found_returns")
     engine.unregister("found_returns")
-    return f"{len(rows):,} of {n_returns:,} returns are matched to the purchase that they take back."
+    return len(rows), n_returns
+
+
+def returns_note(matched: int, n_returns: int) -> tuple[str, ...]:
+    """Say how many returns have a purchase, if any has.
+
+    Parameters
+    ----------
+    matched, n_returns : int
+        Returns that have one, and all.
+    """
+    if not matched:
+        return ()
+    return (f"{matched:,} of {one_or_many(n_returns, 'return')} matched to the purchase taken back.",)
 
 
 def _groups(engine: DuckDBEngine, names: list[str]) -> Iterator[tuple[list[_Record], list[_Record]]]:

@@ -96,7 +96,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "timestamp",
                 {"customer_id": "id", "timestamp": "instant", "amount": "money"},
                 "order_id:text product_id:text category:text quantity:number list_price:money discount:money "
-                "margin:money channel:text currency:text",
+                "margin:money channel:text currency:text return_reason:text",
                 derived={"return_of_day": "DATE"},
             ),
             _schema(

@@ -23,6 +23,7 @@ from habitue.records.csv_repair import Unreadable
 from habitue.records.engine import DuckDBEngine, literal, quoted
 from habitue.records.frames import to_arrow
 from habitue.records.staging import ROW
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Relation", "open_source"]
 
@@ -156,7 +157,9 @@ def open_source(
     arrow = to_arrow(source)
     name = f"handed_in_{id(arrow)}"
     engine.register(name, arrow)
-    return Relation(quoted(name), f"a table of {arrow.num_rows:,} rows", lambda: engine.unregister(name))
+    return Relation(
+        quoted(name), f"a table of {one_or_many(arrow.num_rows, 'row')}", lambda: engine.unregister(name)
+    )
 
 
 def _path(

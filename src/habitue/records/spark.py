@@ -7,6 +7,9 @@ customer comes back to this machine.
 pyspark is needed for it and imported by nothing else: ``pip install 'habitue[spark]'``, or the cluster's own.
 """
 
+# What an engine's methods do is told by `Engine`.
+# ruff: noqa: D102
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -20,6 +23,7 @@ from habitue.errors import SchemaError, SettingsError
 from habitue.records.customer_log import CustomerLog
 from habitue.records.days import as_day
 from habitue.records.dialects import translated
+from habitue.records.engine import Engine
 from habitue.records.reading import Reading
 from habitue.records.schema import SCHEMAS
 from habitue.records.spark_door import admit_spark_table, id_type
@@ -43,8 +47,11 @@ _SETTINGS = {
 }
 
 
-class SparkEngine:
+class SparkEngine(Engine):
     """A Spark session of its own beside the one handed in: what is named here is not seen there.
+
+    Values of statements are days and whole numbers. A statement that writes a file is refused with a
+    SettingsError: on a cluster that is done with what `query` returns.
 
     Parameters
     ----------
@@ -53,6 +60,7 @@ class SparkEngine:
     """
 
     dialect = "spark"
+    rows_at_once: int | None = None  # Spark cuts the work itself
 
     def __init__(self, spark: SparkSession) -> None:
         self.session: SparkSession = spark.newSession()
@@ -60,20 +68,6 @@ class SparkEngine:
             self.session.conf.set(name, value)
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run a statement for its effect.
-
-        Parameters
-        ----------
-        sql : str
-            In DuckDB's dialect.
-        values : Mapping[str, Any], optional
-            What its ``$names`` stand for: days and whole numbers.
-
-        Raises
-        ------
-        SettingsError
-            Where it writes a file, which on a cluster is done with what `query` returns.
-        """
         self.query(sql, values)
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> DataFrame:
@@ -99,31 +93,12 @@ class SparkEngine:
         return self.session.sql(translated(sql, "spark", values or {}))
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows; for small answers.
-
-        Parameters
-        ----------
-        sql : str
-            In DuckDB's dialect.
-        values : Mapping[str, Any], optional
-            What its ``$names`` stand for: days and whole numbers.
-        """
         return [tuple(row) for row in self.query(sql, values).collect()]
 
     def frame(self, sql: str, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Run a query and bring its rows here as a pandas frame.
-
-        Parameters
-        ----------
-        sql : str
-            In DuckDB's dialect.
-        values : Mapping[str, Any], optional
-            What its ``$names`` stand for: days and whole numbers.
-        """
         return _as_the_embedded_engine_returns(self.query(sql, values).toArrow()).to_pandas()
 
     def table_names(self) -> list[str]:
-        """Names of what is registered here."""
         return sorted(table.name for table in self.session.catalog.listTables() if table.isTemporary)
 
     def columns(self, relation: str) -> dict[str, str]:
@@ -137,13 +112,6 @@ class SparkEngine:
         return {name: _duckdb_type(spark_type) for name, spark_type in self.session.table(relation).dtypes}
 
     def digest(self, relation: str) -> tuple[Any, ...]:
-        """Return numbers that change with a table's rows, and not with their order.
-
-        Parameters
-        ----------
-        relation : str
-            A name that is registered here.
-        """
         # As JSON each value has its name: hashes alone pass over what is missing, wherever it is.
         row = "XXHASH64(TO_JSON(STRUCT(*)))"
         found = (
@@ -158,13 +126,6 @@ class SparkEngine:
         return tuple(map(int, found.collect()[0]))
 
     def has(self, relation: str) -> bool:
-        """Tell whether a relation can be read.
-
-        Parameters
-        ----------
-        relation : str
-            A plain name.
-        """
         return self.session.catalog.tableExists(relation)
 
     def register(self, name: str, table: Any) -> None:
@@ -188,13 +149,6 @@ class SparkEngine:
             self.session.createDataFrame(table).createOrReplaceTempView(name)
 
     def unregister(self, name: str) -> None:
-        """Forget what `register` made readable.
-
-        Parameters
-        ----------
-        name : str
-            As it was registered.
-        """
         self.session.catalog.dropTempView(name)
 
 

@@ -8,7 +8,7 @@ draws it, :mod:`~habitue.report.page` writes it. Nothing is fitted, scored or re
 from __future__ import annotations
 
 from habitue.report import plots
-from habitue.report.facts import Champion, DataCheck, Facts, build_facts
+from habitue.report.facts import Champion, DataCheck, Facts, KindCheck, build_facts
 from habitue.report.page import render, write_report
 
-__all__ = ["Champion", "DataCheck", "Facts", "build_facts", "plots", "render", "write_report"]
+__all__ = ["Champion", "DataCheck", "Facts", "KindCheck", "build_facts", "plots", "render", "write_report"]

@@ -21,9 +21,10 @@ from habitue.report.customers import Base, describe_base
 from habitue.report.glossary import Term, glossary
 from habitue.report.rivals import Leaderboard, read_leaderboard
 from habitue.report.scores import read_scores
-from habitue.report.wording import count, day, money, one_or_many, percent
+from habitue.report.wording import count, day, money, percent
+from habitue.vocabulary import one_or_many
 
-__all__ = ["Champion", "DataCheck", "Facts", "Published", "build_facts"]
+__all__ = ["Champion", "DataCheck", "Facts", "KindCheck", "Published", "build_facts"]
 
 TABLES = ("churn", "value")
 
@@ -58,21 +59,54 @@ class Champion:
 
 
 @dataclass(frozen=True)
+class KindCheck:
+    """What the records of one further kind looked like at the door.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of record, as habitue.toml names it.
+    source : str
+        Where they come from.
+    n_rows, n_quarantined : int
+        Records read, and those of them set aside.
+    quarantined : mapping of str to int
+        How many for which reason.
+    notes : sequence of str
+        Whatever else a reader should know.
+
+    Examples
+    --------
+    >>> KindCheck("tickets", "tickets.csv", 61, 1, {"opened_at is missing": 1}).n_quarantined
+    1
+    """
+
+    kind: str
+    source: str
+    n_rows: int
+    n_quarantined: int
+    quarantined: Mapping[str, int] = field(default_factory=dict[str, int])
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class DataCheck:
     """What the records looked like at the door.
 
     Attributes
     ----------
     n_rows, n_customers : int
-        Records read and customers they belong to.
+        Purchases read and customers they belong to.
     first_day, last_day : datetime.date or None
         First and last day of the records; None where there are none.
     n_quarantined : int
-        Records set aside.
+        Purchases set aside.
     quarantined : mapping of str to int
         How many for which reason.
     notes : sequence of str
         Whatever else a reader should know.
+    others : sequence of KindCheck
+        The further kinds of record that were read.
 
     Examples
     --------
@@ -87,6 +121,7 @@ class DataCheck:
     n_quarantined: int
     quarantined: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: Sequence[str] = ()
+    others: Sequence[KindCheck] = ()
 
 
 @dataclass(frozen=True)
@@ -285,9 +320,10 @@ def _finding(
     head, sentences = base.headline, list[str]()
     end = day(cutoff + timedelta(days=horizon))
     if head.churn_mean is not None and head.n_at_risk is not None:
+        are = "is" if head.n_at_risk == 1 else "are"
         sentences.append(
             f"Of {one_or_many(head.n_with_churn, 'customer')}, {percent(head.churn_mean)} are expected to "
-            f"leave by {end}; {count(head.n_at_risk)} are more likely to leave than to stay."
+            f"leave by {end}; {count(head.n_at_risk)} {are} more likely to leave than to stay."
         )
     if head.expected_spend is not None:
         same = head.n_with_churn == head.n_with_value > 1

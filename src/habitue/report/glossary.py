@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from habitue.report.wording import day, one_or_many
+from habitue.report.wording import day
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Term", "glossary"]
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +22,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from habitue.errors import DataError
+from habitue.files import write_whole
 from habitue.report.customers import Bin
 from habitue.report.facts import Facts
-from habitue.report.wording import band, count, day, figure, money, one_or_many, percent, score
+from habitue.report.wording import band, count, day, figure, money, percent, score
+from habitue.vocabulary import one_or_many
 
 __all__ = ["render", "write_report"]
 
@@ -127,29 +127,12 @@ def write_report(facts: Facts, path: Path) -> Path:
             f"A report is written into a folder that exists; {path.parent} is none. Create it first."
         )
     try:
-        _write_beside(page, path)
+        return write_whole(path, lambda to: to.write_text(page, encoding="utf-8"))
     except OSError as error:
         raise DataError(
             f"The report could not be written to {path}: {error.strerror or error}. "
             "Name a file in a folder that you may write to."
         ) from error
-    return path
-
-
-def _write_beside(page: str, path: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(page)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner may read; a report is for others.
-        beside.chmod(0o644)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _read(name: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from habitue.report.wording import count, percent
+from habitue.report.wording import percent
+from habitue.vocabulary import one_or_many
 
 __all__ = ["expects", "fits", "most_expected", "speaks_for_leaving", "tracked"]
 
@@ -31,7 +32,7 @@ def tracked(facts: pd.DataFrame) -> str:
     actual, expected = some["actual"].sum(), some["expected"].sum()
     verb = "counts" if ahead.empty else "foretells"
     if actual == 0.0:
-        return f"The model {verb} {count(expected)} purchases {when}; none came"
+        return f"The model {verb} {one_or_many(round(expected), 'purchase')} {when}; none came"
     gap = expected / actual - 1.0
     if abs(gap) < 0.005:
         return f"The model {verb} as many purchases {when} as came"
@@ -131,8 +132,8 @@ def most_expected(grid: pd.DataFrame, horizon: float) -> str:
     values = grid.to_numpy()
     at = np.unravel_index(np.nanargmax(values), values.shape)
     return (
-        f"Up to {values[at]:.1f} purchases in {horizon:g} days, at frequency {grid.index[at[0]]:g} "
-        f"and recency {grid.columns[at[1]]:g}"
+        f"Up to {values[at]:.1f} purchases in {one_or_many(horizon, 'day')}, at frequency "
+        f"{grid.index[at[0]]:g} and recency {grid.columns[at[1]]:g}"
     )
 
 

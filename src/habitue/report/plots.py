@@ -16,6 +16,7 @@ import pandas as pd
 from habitue.errors import SettingsError
 from habitue.report.plot_titles import expects, fits, most_expected, speaks_for_leaving, tracked
 from habitue.report.wording import count, percent
+from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,7 @@ _MODEL: Final = "#ad4522"
 _SIZE: Final = (7.2, 4.0)
 _MAPPED: Final = {
     "p_alive": "probability to be still a customer",
-    "expected_purchases": "expected purchases in {horizon:g} days",
+    "expected_purchases": "expected purchases in {horizon}",
 }
 _STYLE: Final[dict[RcKeyType, Any]] = {
     "font.family": "sans-serif",
@@ -259,7 +260,7 @@ def recency_frequency(
         )
         bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
         bar.outline.set_visible(False)
-        bar.set_label(_MAPPED[answer].format(horizon=horizon))
+        bar.set_label(_MAPPED[answer].format(horizon=one_or_many(horizon, "day")))
         if is_chance:
             _halfway(axes, grid)
         axes.set_title(speaks_for_leaving(grid, T) if is_chance else most_expected(grid, horizon), loc="left")

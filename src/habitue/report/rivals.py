@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from habitue.errors import SchemaError
-from habitue.report.wording import listing, one_or_many
+from habitue.report.wording import listing
 from habitue.report.wording import score as say_score
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Comparison", "Entry", "Leaderboard", "ScoreBoard", "read_leaderboard"]
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from habitue.errors import DataError, SchemaError
+from habitue.vocabulary import one_or_many
 
 __all__ = ["AT_RISK_ABOVE", "NUMBERS", "REASONS", "Scores", "read_scores"]
 
@@ -125,10 +126,10 @@ def read_scores(frame: pd.DataFrame) -> Scores:
 def _refuse_twice(ids: pd.Series) -> None:
     twice = ids.duplicated().to_numpy(dtype=bool)
     if twice.any():
+        told = one_or_many(twice.sum(), "row repeats", plural="rows repeat")
         raise DataError(
-            f"A report needs one row per customer; {int(twice.sum())} rows repeat a customer_id, "
-            f"the first of them {ids.to_numpy(dtype=object)[twice][0]!r}. "
-            "Keep one cutoff and one row of each customer."
+            f"A report needs one row per customer; {told} a customer_id, the first of them "
+            f"{ids.to_numpy(dtype=object)[twice][0]!r}. Keep one cutoff and one row of each customer."
         )
 
 
@@ -139,9 +140,10 @@ def _refuse_beyond_one(columns: dict[str, Floats]) -> None:
             continue
         wrong = (values < 0.0) | (values > 1.0)
         if wrong.any():
+            told = one_or_many(wrong.sum(), "row does", plural="rows do")
             raise DataError(
-                f"{name} must lie between 0 and 1; {int(wrong.sum())} rows do not, "
-                f"the first of them {values[wrong][0]:g}. Hand in probabilities, not percentages."
+                f"{name} must lie between 0 and 1; {told} not, the first of them "
+                f"{values[wrong][0]:g}. Hand in probabilities, not percentages."
             )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import date
 
-__all__ = ["DASH", "band", "count", "day", "figure", "listing", "money", "one_or_many", "percent", "score"]
+__all__ = ["DASH", "band", "count", "day", "figure", "listing", "money", "percent", "score"]
 
 DASH = "–"
 """What stands where there is no number."""
@@ -197,30 +197,6 @@ def band(lower: float | None, upper: float | None) -> str:
     if lower is None:
         return "all" if upper is None else f"under {figure(upper)}"
     return f"{figure(lower)} and more" if upper is None else f"{figure(lower)}–{figure(upper)}"
-
-
-def one_or_many(n: float, noun: str, *, plural: str | None = None) -> str:
-    """Write a count with its noun, singular or plural as it needs.
-
-    Parameters
-    ----------
-    n : float
-        The count.
-    noun : str
-        The noun for one.
-    plural : str or None
-        The noun for many; by default the noun and an s.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> one_or_many(1, "customer"), one_or_many(2000, "customer")
-    ('1 customer', '2,000 customers')
-    """
-    return f"{count(n)} {noun if n == 1 else plural or noun + 's'}"
 
 
 def listing(words: list[str]) -> str:

@@ -1,7 +1,7 @@
 """The customer base at a cutoff: X, and y where the future is known."""
 
 from habitue.snapshots.population import Population, learn_population
-from habitue.snapshots.snapshot import Snapshot, stack, take_snapshot, training_cutoffs
+from habitue.snapshots.snapshot import Snapshot, stack, take_snapshot, take_snapshots, training_cutoffs
 from habitue.snapshots.window import Window
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "learn_population",
     "stack",
     "take_snapshot",
+    "take_snapshots",
     "training_cutoffs",
 ]

@@ -1,8 +1,8 @@
 """What has to be learned from many customers before one customer can be described.
 
-A product's usual price and the levels of an attribute are facts about the population. They are learned once,
-from what was known when a model was trained, and carried along with it: scoring looks them up and never
-learns them again, so that a customer's row depends on nobody else's records.
+A product's usual price, the levels of an attribute and the reasons of returns are facts about the population.
+They are learned once, from what was known when a model was trained, and carried along with it: scoring looks
+them up and never learns them again, so that a customer's row depends on nobody else's records.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from typing import Any
 import pyarrow as pa
 
 from habitue.errors import DataError
-from habitue.features.context import attributes
-from habitue.features.relations import MAIN_KINDS, records_sql
+from habitue.features import Feature, features_for
+from habitue.features.context import attribute_features, attributes
+from habitue.features.perceived_value import return_reason_features
+from habitue.features.relations import records_sql
 from habitue.records import Engine, History
 from habitue.records.dialects import canonical
 from habitue.records.engine import quoted
+from habitue.records.history import MAIN_KINDS
+from habitue.vocabulary.learned import RETURN_REASON
 
 __all__ = ["LEAST_CUSTOMERS", "LEAST_SHARE", "MOST_LEVELS", "Population", "learn_population"]
 
 LEAST_CUSTOMERS, LEAST_SHARE, MOST_LEVELS = 10, 0.01, 20
-"""A level is learned where so many customers, and so large a share of them, have it; at most so many."""
+"""A level is learned where so many customers, and so large a share of them, have it; at most so many. The
+same holds for the reasons of returns, among customers with returns."""
 
 _PRICES = pa.schema([("product_id", pa.string()), ("usual_price", pa.decimal128(18, 6))])
 
@@ -49,9 +54,11 @@ FROM ({customers}) AS records
 WHERE customer_id IN (SELECT customer_id FROM ({main}) AS known)
 """
 
+_RETURNS = "FROM ({transactions}) AS records WHERE amount < 0"
+
 _LEVELS = """
 SELECT level FROM (
-    SELECT CAST({column} AS VARCHAR) AS level, COUNT(*) AS n_customers {known} GROUP BY 1
+    SELECT CAST({column} AS VARCHAR) AS level, COUNT(DISTINCT customer_id) AS n_customers {known} GROUP BY 1
 ) AS counted
 WHERE level IS NOT NULL AND n_customers >= $least
 ORDER BY n_customers DESC, level
@@ -69,10 +76,33 @@ class Population:
         ``product_id`` and ``usual_price`` (DECIMAL(18, 6)): the median price of one unit.
     levels : Mapping[str, tuple of str]
         Column of text in `customers` to the levels that have a feature.
+    return_reasons : tuple of str
+        Reasons of returns that have a feature.
     """
 
     product_prices: pa.Table = field(default_factory=_PRICES.empty_table)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    return_reasons: tuple[str, ...] = ()
+
+    def features(self, history: History) -> tuple[Feature, ...]:
+        """Return all features that the records of a log and what was learned allow.
+
+        Parameters
+        ----------
+        history : History
+            Says which records there are.
+
+        Examples
+        --------
+        >>> from habitue.records.datasets import cdnow
+        >>> [chosen.name for chosen in Population().features(cdnow(sample=True).until("1997-09-30"))][:2]
+        ['frequency', 'recency']
+        """
+        return (
+            *features_for(history, self.tables),
+            *attribute_features(history, self.levels),
+            *return_reason_features(history, self.return_reasons),
+        )
 
     @property
     def tables(self) -> Mapping[str, pa.Table]:
@@ -109,8 +139,12 @@ class Population:
         """Return all of it as text, prices exact."""
         columns = self.product_prices.to_pydict()
         prices = zip(columns["product_id"], map(str, columns["usual_price"]), strict=True)
-        levels = {column: list(names) for column, names in self.levels.items()}
-        return json.dumps({"product_prices": dict(prices), "levels": levels}, ensure_ascii=False, indent=1)
+        told = {
+            "product_prices": dict(prices),
+            "levels": {column: list(names) for column, names in self.levels.items()},
+            "return_reasons": list(self.return_reasons),
+        }
+        return json.dumps(told, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Population:
@@ -138,7 +172,8 @@ class Population:
                 str(product): Decimal(price) for product, price in told.get("product_prices", {}).items()
             }
             levels = {str(column): _names(names) for column, names in told.get("levels", {}).items()}
-            return cls(_price_table(prices), MappingProxyType(levels))
+            reasons = _names(told.get("return_reasons", []))
+            return cls(_price_table(prices), MappingProxyType(levels), reasons)
         except (ValueError, TypeError, AttributeError, InvalidOperation, pa.ArrowException) as error:
             raise DataError(
                 "This is no population as Population.to_json writes it "
@@ -148,7 +183,7 @@ class Population:
 
 def _names(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"levels must be lists of text; got {names!r}")
+        raise TypeError(f"levels and reasons must be lists of text; got {names!r}")
     return tuple(names)
 
 
@@ -158,7 +193,7 @@ def _price_table(prices: Mapping[str, Decimal]) -> pa.Table:
 
 
 def learn_population(history: History) -> Population:
-    """Learn the usual price of each product and the levels of each attribute.
+    """Learn the usual price of each product, the levels of each attribute and the reasons of returns.
 
     Parameters
     ----------
@@ -171,7 +206,8 @@ def learn_population(history: History) -> Population:
         The usual price is the exact median of amount over quantity among a product's purchased lines, the
         lower one of two in the middle; products that only one customer bought have none. Levels are those
         of customers known by the cutoff; a level that few of them have is left out, and so names, addresses
-        and other text that hardly repeats has no level.
+        and other text that hardly repeats has no level. Reasons that few customers with returns gave are
+        left out alike.
 
     Examples
     --------
@@ -183,7 +219,8 @@ def learn_population(history: History) -> Population:
     >>> learn_population(log.until("2024-01-01")).product_prices.to_pylist()
     [{'product_id': 'tea', 'usual_price': Decimal('2.500000')}]
     """
-    return Population(_price_table(_usual_prices(history)), MappingProxyType(_levels(history)))
+    prices, levels = _price_table(_usual_prices(history)), MappingProxyType(_levels(history))
+    return Population(prices, levels, _return_reasons(history))
 
 
 def _usual_prices(history: History) -> dict[str, Decimal]:
@@ -203,13 +240,20 @@ def _levels(history: History) -> dict[str, tuple[str, ...]]:
         return {}
     main = next(kind for kind in MAIN_KINDS if kind in history.kinds)
     known = _CUSTOMERS.format(customers=history.relation("customers"), main=history.relation(main))
+    return {column: found for column in columns if (found := _common(history, column, known))}
+
+
+def _return_reasons(history: History) -> tuple[str, ...]:
+    kind = "transactions"
+    if kind not in history.kinds or RETURN_REASON not in history.engine.columns(kind):
+        return ()
+    return _common(history, RETURN_REASON, _RETURNS.format(transactions=history.relation(kind)))
+
+
+def _common(history: History, column: str, known: str) -> tuple[str, ...]:
+    """Return what enough customers have in a column of text, in the order of the alphabet."""
     cutoff = {"cutoff": history.cutoff}
-    n_customers = int(history.engine.rows(f"SELECT COUNT(*) {known}", cutoff)[0][0])
+    n_customers = int(history.engine.rows(f"SELECT COUNT(DISTINCT customer_id) {known}", cutoff)[0][0])
     bounds = cutoff | {"least": max(LEAST_CUSTOMERS, LEAST_SHARE * n_customers), "most": MOST_LEVELS}
-    learned: dict[str, tuple[str, ...]] = {}
-    for column in columns:
-        sql = _LEVELS.format(column=quoted(column), known=known)
-        names = sorted(str(name) for (name,) in history.engine.rows(sql, bounds))
-        if names:
-            learned[column] = tuple(names)
-    return learned
+    sql = _LEVELS.format(column=quoted(column), known=known)
+    return tuple(sorted(str(name) for (name,) in history.engine.rows(sql, bounds)))

@@ -7,19 +7,24 @@ from the records after the cutoff and joined by customer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
 
 from habitue.errors import DataError, SettingsError
-from habitue.features import FEATURES, LITERATURE, Feature, build, features_for
-from habitue.features.context import attribute_features
+from habitue.features import FEATURES, LITERATURE, Feature, build, build_each
 from habitue.records import CustomerLog
+from habitue.records.history import Histories
 from habitue.snapshots.population import Population
 from habitue.snapshots.window import Window
+from habitue.vocabulary import one_or_many
 
-__all__ = ["Snapshot", "stack", "take_snapshot", "training_cutoffs"]
+__all__ = ["FEW_RECORDS", "Snapshot", "stack", "take_snapshot", "take_snapshots", "training_cutoffs"]
+
+FEW_RECORDS = 1_500_000
+"""Of so many records, times cutoffs, several cutoffs are described in one pass, which takes half the time or
+less. Of ten million it takes longer than one pass each."""
 
 _OUTCOMES = """
 SELECT customer_id,
@@ -53,11 +58,14 @@ class Snapshot:
         What came to be, same index: n_purchases (days with a purchase), spend (money, returns taken off) and
         churned (no purchase); of a log without transactions: churned (no contract runs at the end of the
         window). None where the log ends before the window does.
+    features : tuple of Feature
+        What the columns of X are: meaning, unit, pillar, SQL.
     """
 
     window: Window
     X: pd.DataFrame
     y: pd.DataFrame | None
+    features: tuple[Feature, ...] = field(default=(), repr=False)
 
     @property
     def outcomes(self) -> pd.DataFrame:
@@ -122,15 +130,74 @@ def take_snapshot(
     >>> int(snapshot.y["n_purchases"].sum())
     1882
     """
-    history = log.until(window.cutoff)
+    return take_snapshots(log, [window], features, population=population)[0]
+
+
+def take_snapshots(
+    log: CustomerLog,
+    windows: Sequence[Window],
+    features: Sequence[str | Feature] | None = None,
+    *,
+    population: Population | None = None,
+) -> list[Snapshot]:
+    """Take the snapshots of several windows; of few records in one pass, which is cheaper.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    windows : sequence of Window
+        In the order of the snapshots.
+    features : sequence of str or Feature, optional
+        As `take_snapshot`.
+    population : Population, optional
+        As `take_snapshot`.
+
+    Returns
+    -------
+    list of Snapshot
+        Bit for bit what `take_snapshot` returns for each.
+
+    Raises
+    ------
+    DataError
+        Where a cutoff is before the first or after the last day of the log.
+    SettingsError
+        Where a feature is unknown.
+
+    Examples
+    --------
+    >>> from habitue.records.datasets import cdnow
+    >>> windows = [Window(cutoff, horizon=91) for cutoff in ("1997-09-30", "1997-12-31")]
+    >>> [len(snapshot.X) for snapshot in take_snapshots(cdnow(sample=True), windows)]
+    [2357, 2357]
+    """
+    histories = [log.until(window.cutoff) for window in windows]
+    if not histories:
+        return []
     population = population or Population()
-    possible = (*features_for(history, population.tables), *attribute_features(history, population.levels))
+    possible = population.features(histories[0])
     chosen = possible if features is None else _chosen(features, possible)
     with population.readable_in(log.engine):
-        X = build(history, chosen, horizon=window.horizon)
-    if window.end > log.observed_until:
-        return Snapshot(window, X, None)
-    return Snapshot(window, X, _outcomes(log, window, X.index))
+        if _are_few(log, windows):
+            cutoffs = tuple(window.cutoff for window in windows)
+            together = Histories(log.engine, cutoffs, log.kinds)
+            found = build_each(together, chosen, horizon=windows[0].horizon)
+        else:
+            pairs = zip(histories, windows, strict=True)
+            found = [build(history, chosen, horizon=window.horizon) for history, window in pairs]
+    outcomes = [
+        None if window.end > log.observed_until else _outcomes(log, window, X.index)
+        for window, X in zip(windows, found, strict=True)
+    ]
+    return [Snapshot(*taken, chosen) for taken in zip(windows, found, outcomes, strict=True)]
+
+
+def _are_few(log: CustomerLog, windows: Sequence[Window]) -> bool:
+    """Tell whether several windows can be described in one pass, and are better so."""
+    n_records = sum(check.n_admitted for check in log.checks.values())
+    alike = len({window.horizon for window in windows}) == 1 and len(set(windows)) == len(windows)
+    return len(windows) > 1 and alike and n_records * len(windows) <= FEW_RECORDS
 
 
 def _outcomes(log: CustomerLog, window: Window, customers: pd.Index) -> pd.DataFrame:
@@ -183,7 +250,8 @@ def stack(snapshots: Sequence[Snapshot]) -> Snapshot:
     keys = [snapshot.window.cutoff for snapshot in snapshots]
     X = pd.concat([snapshot.X for snapshot in snapshots], keys=keys, names=["cutoff"])
     y = pd.concat([snapshot.outcomes for snapshot in snapshots], keys=keys, names=["cutoff"])
-    return Snapshot(max((snapshot.window for snapshot in snapshots), key=lambda one: one.cutoff), X, y)
+    last = max((snapshot.window for snapshot in snapshots), key=lambda one: one.cutoff)
+    return Snapshot(last, X, y, snapshots[0].features)
 
 
 def training_cutoffs(
@@ -224,7 +292,8 @@ def training_cutoffs(
     known = known or [cutoff for cutoff in cutoffs[:1] if cutoff > log.first_day]
     if not known:
         raise DataError(
-            f"The log begins on {log.first_day}: too late to learn what happens within {window.horizon} days "
-            f"and to test it at {window.cutoff}. Choose a shorter horizon or a later cutoff."
+            f"The log begins on {log.first_day}: too late to learn what happens within "
+            f"{one_or_many(window.horizon, 'day')} and to test it at {window.cutoff}. Choose a "
+            "shorter horizon or a later cutoff."
         )
     return sorted(known)

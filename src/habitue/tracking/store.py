@@ -9,7 +9,6 @@ that has set its own keeps it, and two stores may be used side by side.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
 
 from habitue.errors import SettingsError
+from habitue.files import make_writable
 from habitue.tracking.environment import quiet
 
 __all__ = ["Store", "open_store"]
@@ -158,9 +158,7 @@ def _uri(place: Path | str) -> str:
 
 def _writable(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        return make_writable(folder)
     except OSError as error:
         raise SettingsError(
             f"MLflow's home {folder} can't be written to ({error.strerror}); name a folder that can"

@@ -21,9 +21,11 @@ from habitue.vocabulary import (
     satisfaction,
     switching_costs,
 )
+from habitue.vocabulary.counts import one_or_many
+from habitue.vocabulary.learned import read_back
 from habitue.vocabulary.term import WINDOW_DAYS, Direction, Pillar, Term
 
-__all__ = ["VOCABULARY", "WINDOW_DAYS", "Direction", "Pillar", "Term", "describe"]
+__all__ = ["VOCABULARY", "WINDOW_DAYS", "Direction", "Pillar", "Term", "describe", "one_or_many", "term_of"]
 
 VOCABULARY: Mapping[str, Term] = MappingProxyType(
     {
@@ -39,6 +41,22 @@ VOCABULARY: Mapping[str, Term] = MappingProxyType(
     }
 )
 """Every column and feature name that this project uses, in the order of the glossary."""
+
+
+def term_of(name: str) -> Term:
+    """Return the line of a column or feature, read from its name where the vocabulary has none.
+
+    Parameters
+    ----------
+    name : str
+        A column or feature name.
+
+    Examples
+    --------
+    >>> term_of("inactivity").phrase, term_of("segment_is_gold").phrase
+    ('last bought {value} ago', 'segment is gold')
+    """
+    return VOCABULARY.get(name) or read_back(name)
 
 
 def describe(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from habitue.vocabulary.term import WINDOW_DAYS, Direction, Pillar, Term
+from habitue.vocabulary.term import Direction, Pillar, Term, in_windows
 
 __all__ = ["TERMS"]
 
@@ -15,20 +15,17 @@ _TOO_NEW = "a customer for too short a time to show a trend"
 _NOTHING_SPENT = "nothing spent so far"
 
 
-def _in_windows() -> dict[str, Term]:
-    """Return one line per trailing window for what is counted in each."""
-    terms: dict[str, Term] = {}
-    for days in WINDOW_DAYS:
-        span = f"in the last {days} days"
-        terms[f"n_purchases_{days}d"] = Term(
+def _in_window(days: int, span: str) -> dict[str, Term]:
+    return {
+        f"n_purchases_{days}d": Term(
             f"Days with a purchase {span} before the cutoff.",
             "count", _P, _STAYS, f"{{value}} purchases {span}", zero=f"no purchase {span}",
-        )  # fmt: skip
-        terms[f"spend_{days}d"] = Term(
+        ),
+        f"spend_{days}d": Term(
             f"Amount purchased {span} before the cutoff.",
             "money", _P, _STAYS, f"spent {{value}} {span}", zero=f"spent nothing {span}",
-        )  # fmt: skip
-    return terms
+        ),
+    }  # fmt: skip
 
 
 TERMS: Mapping[str, Term] = {
@@ -129,5 +126,5 @@ TERMS: Mapping[str, Term] = {
         _STAYS, "{value} of earlier purchases at this time of the year",
         "a customer for too short a time to show a season", "never bought at this time of the year before",
     ),
-    **_in_windows(),
+    **in_windows(_in_window),
 }  # fmt: skip

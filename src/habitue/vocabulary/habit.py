@@ -61,6 +61,7 @@ TERMS: Mapping[str, Term] = {
         "Days until the next purchase is due by the customer's mean gap; negative where it is overdue.",
         "day", _P, _STAYS,
         "{value} to the next expected purchase", _ONE_PURCHASE, "next purchase expected today",
+        "next purchase overdue by {value}",
     ),
     "streak_now": Term(
         "Periods of 30 days in a row, up to the cutoff, with a purchase.", "count", _P, _STAYS,

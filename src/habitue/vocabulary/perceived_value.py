@@ -61,6 +61,10 @@ TERMS: Mapping[str, Term] = {
         "Days since something was last sent back.", "day", _P, _STAYS,
         "last return {value} ago", "never returned anything", "returned something on the last day",
     ),
+    "n_return_reasons": Term(
+        "Different reasons for which something was sent back.", "count", _P, _LEAVES,
+        "returned things for {value} reasons", zero="no return with a reason",
+    ),
     "lines_per_visit": Term(
         "Mean number of lines bought on a day, over days on which products are named.",
         "ratio", _P, _STAYS, "{value} lines per purchase", "no product named in any purchase",

@@ -1,12 +1,17 @@
-"""Words that are no features: who and when, what came to be, and what models answer."""
+"""Words beside the records' features: who and when, what came to be, and what models answer.
+
+Answers of probability models may be features of other models; those have a pillar and a phrase.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from habitue.vocabulary.term import Term
+from habitue.vocabulary.term import Direction, Pillar, Term
 
 __all__ = ["TERMS"]
+
+_P, _STAYS, _LEAVES = Pillar.ACTIVITY, Direction.STAYS, Direction.LEAVES
 
 TERMS: Mapping[str, Term] = {
     # who and when
@@ -22,11 +27,22 @@ TERMS: Mapping[str, Term] = {
     "churned": Term("No purchase within the horizon: a fact, known afterwards.", ""),
     # what models answer
     "p_alive": Term(
-        "Belief that the customer has not left for good, by the BG/NBD model.", "probability"
+        "Belief that the customer has not left for good, by the BG/NBD model.",
+        "probability", _P, _STAYS, "by the rhythm of purchases still a customer with {value}",
     ),
     "churn_probability": Term("Predicted chance of no purchase within the horizon.", "probability"),
-    "expected_purchases": Term("Expected days with a purchase within the horizon.", "count"),
-    "expected_spend": Term("Expected mean amount of a purchase.", "money"),
+    "expected_purchases": Term(
+        "Expected days with a purchase within the horizon.",
+        "count", _P, _STAYS, "{value} purchases ahead by the rhythm so far",
+    ),
+    "p_no_purchase": Term(
+        "Chance of no purchase within the horizon, by the BG/NBD model.",
+        "probability", _P, _LEAVES, "by the rhythm of purchases none ahead with {value}",
+    ),
+    "expected_spend": Term(
+        "Expected mean amount of a purchase.",
+        "money", _P, _STAYS, "{value} expected per purchase",
+    ),
     "clv": Term("Expected spend within the horizon, returns taken off.", "money"),
     "clv_lower": Term("Lower end of the interval for the customer's spend within the horizon.", "money"),
     "clv_upper": Term("Upper end of the interval for the customer's spend within the horizon.", "money"),

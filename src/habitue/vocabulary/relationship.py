@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from habitue.vocabulary.term import WINDOW_DAYS, Direction, Pillar, Term
+from habitue.vocabulary.term import Direction, Pillar, Term, in_windows
 
 __all__ = ["LONG_WINDOW_DAYS", "TERMS"]
 
@@ -16,22 +16,17 @@ _STAYS, _LEAVES = Direction.STAYS, Direction.LEAVES
 _NO_CONTACT = "never contacted"
 
 
-def _in_windows() -> dict[str, Term]:
-    """Return one line per trailing window for what is counted in each."""
-    terms: dict[str, Term] = {}
-    for days in WINDOW_DAYS:
-        span = f"in the last {days} days"
-        terms[f"n_events_{days}d"] = Term(
+def _in_window(days: int, span: str) -> dict[str, Term]:
+    return {
+        f"n_events_{days}d": Term(
             f"Recorded interactions {span} before the cutoff.",
             "count", _P, _STAYS, f"{{value}} interactions {span}", zero=f"no interaction {span}",
-        )  # fmt: skip
-        terms[f"n_contacts_{days}d"] = Term(
+        ),
+        f"n_contacts_{days}d": Term(
             f"Contacts made with the customer {span} before the cutoff.",
             "count", _P, phrase=f"contacted {{value}} times {span}", zero=f"not contacted {span}",
-        )  # fmt: skip
-    for days in LONG_WINDOW_DAYS:
-        terms |= _in_long_window(days, f"in the last {days} days")
-    return terms
+        ),
+    }  # fmt: skip
 
 
 def _in_long_window(days: int, span: str) -> dict[str, Term]:
@@ -102,5 +97,6 @@ TERMS: Mapping[str, Term] = {
         phrase="{value} spent on contacts in the last 365 days",
         zero="nothing spent on contacts in the last 365 days",
     ),
-    **_in_windows(),
+    **in_windows(_in_window),
+    **in_windows(_in_long_window, LONG_WINDOW_DAYS),
 }  # fmt: skip

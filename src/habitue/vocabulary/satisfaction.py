@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from habitue.vocabulary.term import Direction, Pillar, Term
+from habitue.vocabulary.term import Direction, Pillar, Term, in_windows
 
 __all__ = ["TERMS", "TICKET_DAYS"]
 
@@ -17,24 +17,26 @@ TICKET_DAYS = (30, 90, 365)
 _NO_TICKET = "no ticket so far"
 _NO_ANSWERED_TICKET = "no ticket with a first response"
 _NO_CLOSED_TICKET = "no ticket closed so far"
+_NO_REVIEW = "no review with a score on record"
 _NO_OPINION = "no text with a sentiment on record"
 
 
 def _of_survey(survey: str, name: str, unit: str, scale: str, told: str) -> dict[str, Term]:
     """Return the lines of one survey; `scale` says what its scores are, `told` how a score is said."""
-    never, once = f"never answered a {name} survey", f"answered only one {name} survey"
+    never, unscored = f"never answered a {name} survey", f"no {name} score on record"
+    once = f"no two {name} scores to compare"
     return {
         f"{survey}_last": Term(
             f"Score of the last answer to a {name} survey, {scale}.", unit, _P, _STAYS,
-            f"last {name} answer: {told}", never,
+            f"last {name} answer: {told}", unscored,
         ),
         f"{survey}_mean": Term(
             f"Mean score of all answers to {name} surveys, {scale}.", unit, _P, _STAYS,
-            f"{name} answers average {told}", never,
+            f"{name} answers average {told}", unscored,
         ),
         f"{survey}_worst": Term(
             f"Lowest score ever given in a {name} survey, {scale}.", unit, _P, _STAYS,
-            f"worst {name} answer: {told}", never,
+            f"worst {name} answer: {told}", unscored,
         ),
         f"{survey}_change": Term(
             f"Score of the last answer to a {name} survey less the mean of those before it, {scale}.",
@@ -58,14 +60,12 @@ def _of_survey(survey: str, name: str, unit: str, scale: str, told: str) -> dict
     }  # fmt: skip
 
 
-def _tickets_in_windows() -> dict[str, Term]:
-    """Return one line per trailing window."""
+def _tickets_in_window(days: int, span: str) -> dict[str, Term]:
     return {
         f"n_tickets_{days}d": Term(
-            f"Tickets opened in the last {days} days before the cutoff.", "count", _P, _LEAVES,
-            f"{{value}} tickets opened in the last {days} days", zero=f"no ticket in the last {days} days",
-        )
-        for days in TICKET_DAYS
+            f"Tickets opened {span} before the cutoff.", "count", _P, _LEAVES,
+            f"{{value}} tickets opened {span}", zero=f"no ticket {span}",
+        ),
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ _TICKETS: Mapping[str, Term] = {
     "n_tickets": Term(
         "Tickets opened so far.", "count", _P, _LEAVES, "{value} tickets opened", zero=_NO_TICKET,
     ),
-    **_tickets_in_windows(),
+    **in_windows(_tickets_in_window, TICKET_DAYS),
     "n_tickets_open": Term(
         "Tickets that are open at the cutoff.", "count", _P, _LEAVES,
         "{value} tickets open", zero="no ticket is open",
@@ -124,11 +124,11 @@ TERMS: Mapping[str, Term] = {
     **_of_survey("csat", "CSAT", "share", "as a share of the way up its scale", "{value} of the scale"),
     "review_last": Term(
         "Score of the last review, as a share of the way up its scale.", "share", _P, _STAYS,
-        "last review: {value} of the scale", "no review on record",
+        "last review: {value} of the scale", _NO_REVIEW,
     ),
     "review_mean": Term(
         "Mean score of all reviews, as a share of the way up the scale.", "share", _P, _STAYS,
-        "reviews average {value} of the scale", "no review on record",
+        "reviews average {value} of the scale", _NO_REVIEW,
     ),
     **_TICKETS,
     "sentiment_last": Term(

@@ -104,6 +104,16 @@ _POINTS: Mapping[str, Term] = {
         "Changes from one tier to another.", "count", _P,
         phrase="{value} changes of tier", zero="tier never changed",
     ),
+    "tier_rank": Term(
+        "Rank of the customer's tier, 1 for the lowest; 0 where there is none that has a threshold.",
+        "count", _P, _STAYS, "tier number {value}", zero=_NO_TIER,
+    ),
+    "points_to_next_tier": Term(
+        "Points to earn until the next tier; missing at the highest and where no points are on record.",
+        "points", _P,
+        phrase="{value} points to the next tier", missing="no tier to reach",
+        zero="has the points for the next tier",
+    ),
 }  # fmt: skip
 
 TERMS: Mapping[str, Term] = {

@@ -27,7 +27,8 @@ def features_of(known: Known) -> dict[str, float]:
     ]
     advocacy = [row for group in groups for row in group]
     reviews = [row for row in known.rows("feedback") if row["survey"] == "review"]
-    asked, promoting = _answers(known)
+    answers, promoting = _answers(known)
+    asked = [row for row in answers if _place(row) is not None]
     return {
         "n_referrals": len(groups[0]),
         "n_shares": len(groups[1]),
@@ -38,10 +39,19 @@ def features_of(known: Known) -> dict[str, float]:
         "n_reviews": len(reviews),
         "n_reviews_365d": within_a_year(reviews),
         "days_since_review": since(reviews),
-        "is_promoter_now": float(asked[-1] in promoting) if asked else math.nan,
+        "is_promoter_now": float(answers[-1] in promoting)
+        if answers and _place(answers[-1]) is not None
+        else math.nan,
         "is_promoter_always": float(len(promoting) == len(asked)) if asked else math.nan,
         "days_since_promoting": since(promoting),
     }
+
+
+def _place(row: Row) -> float | None:
+    """Return how far up its scale an answer is, None where it is not on it."""
+    lowest, highest = float(row.get("scale_min") or 0), float(row.get("scale_max") or 10)
+    place = (float(row["score"]) - lowest) / (highest - lowest)
+    return place if 0 <= place <= 1 else None
 
 
 def _answers(known: Known) -> tuple[list[Row], list[Row]]:
@@ -54,9 +64,4 @@ def _answers(known: Known) -> tuple[list[Row], list[Row]]:
     )
     order = frame.sort_values(["at", "score"], ascending=[True, False], kind="stable").index
     asked = [asked[place] for place in order]
-
-    def promotes(row: Row) -> bool:
-        lowest, highest = float(row.get("scale_min") or 0), float(row.get("scale_max") or 10)
-        return (float(row["score"]) - lowest) / (highest - lowest) >= 0.85
-
-    return asked, [row for row in asked if promotes(row)]
+    return asked, [row for row in asked if (_place(row) or 0) >= 0.85]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
 from statistics import fmean
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from known import Known
+
+REASONS = {"return_reason_is_damaged": "damaged", "return_reason_is_too_small": "too small"}
 
 
 def _over(part: Any, whole: Any) -> float:
@@ -41,9 +43,16 @@ def features_of(known: Known, usual_prices: Mapping[str, Any] | None = None) -> 
         "returns_share": _over(-_total(returned, "amount"), paid),
         "n_returns": len(returned),
         "days_since_return": min((known.age(row["day"]) for row in returned), default=math.nan),
+        **_reasons(returned),
         **_breadth(bought),
         **_at_usual_prices(known, bought, usual_prices or {}),
     }
+
+
+def _reasons(returned: list[dict[str, Any]]) -> dict[str, float]:
+    given = Counter(row["return_reason"] for row in returned if row.get("return_reason") is not None)
+    shares = {name: _over(given[reason], given.total()) for name, reason in REASONS.items()}
+    return {"n_return_reasons": len(given), **shares}
 
 
 def _breadth(bought: list[dict[str, Any]]) -> dict[str, float]:

@@ -19,12 +19,12 @@ def features_of(known: Known) -> dict[str, float]:
 
 
 def _share(row):
-    """Return how far up its scale a score lies, None where the scale has no length."""
+    """Return how far up its scale a score lies, None where the scale has no length or not that score."""
     low, high = (0, 10) if row["survey"] == "nps" else (1, 5)
     low = low if row.get("scale_min") is None else row["scale_min"]
     high = high if row.get("scale_max") is None else row["scale_max"]
-    score = Fraction(str(row["score"]))
-    return None if low == high else (score - Fraction(low)) / (Fraction(high) - Fraction(low))
+    score, low, high = Fraction(str(row["score"])), Fraction(low), Fraction(high)
+    return (score - low) / (high - low) if low != high and min(low, high) <= score <= max(low, high) else None
 
 
 def _mean(values):

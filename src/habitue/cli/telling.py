@@ -1,0 +1,117 @@
+"""What `habitue init` and `habitue check` found, as lines for a person and as plain data for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from habitue.vocabulary import one_or_many
+
+if TYPE_CHECKING:
+    from habitue.pipelines.propose import Proposal
+    from habitue.terminal import Terminal
+
+__all__ = ["tell_check", "tell_proposal"]
+
+
+def tell_proposal(
+    terminal: Terminal, proposal: Proposal, left: Mapping[str, str], written: Sequence[Path]
+) -> None:
+    """Say what `habitue init` found, what it left and what it wrote.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    proposal : Proposal
+        What was found.
+    left : Mapping[str, str]
+        Files of a folder that were not taken, and why.
+    written : sequence of Path
+        Files written.
+    """
+    log = proposal.log
+    terminal.say(
+        f"Found {one_or_many(log.n_customers, 'customer')}, {log.first_day} to {log.observed_until}."
+    )
+    transactions = proposal.tables.get("transactions")
+    several = len(proposal.tables) > 1
+    if transactions is not None:
+        if several:
+            terminal.say(_told(proposal, "transactions"))
+        _say_columns(terminal, transactions.reading)
+    terminal.say(f"  {'horizon':<12} {one_or_many(proposal.horizon, 'day')}: {proposal.why_horizon}")
+    for kind in proposal.tables:
+        if kind != "transactions":
+            terminal.say(_told(proposal, kind))
+            _say_columns(terminal, proposal.tables[kind].reading)
+    for name, why in left.items():
+        terminal.say(f"left: {name}, {why}")
+    terminal.say(f"Wrote {', '.join(map(str, written))}. Read it, edit it, then: habitue check")
+    terminal.answer(
+        {
+            "written": list(written),
+            "reading": {} if transactions is None else transactions.reading,
+            "horizon": proposal.horizon,
+            "records": {
+                kind: {"source": table.source, **table.reading} for kind, table in proposal.tables.items()
+            },
+            "left": dict(left),
+        }
+    )
+
+
+def _told(proposal: Proposal, kind: str) -> str:
+    check = proposal.log.checks[kind]
+    aside = f", {check.n_quarantined:,} set aside" if check.n_quarantined else ""
+    return f"{kind}: {check.source}, {one_or_many(check.n_rows, 'row')}{aside}"
+
+
+def _say_columns(terminal: Terminal, reading: Mapping[str, str]) -> None:
+    width = max(12, *map(len, reading))
+    for name, column in reading.items():
+        terminal.say(f"  {name:<{width}} {column}")
+
+
+def tell_check(terminal: Terminal, facts: Mapping[str, Any]) -> None:
+    """Say what is in a log, kind by kind, what was set aside and why.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    facts : Mapping[str, Any]
+        Of `habitue.pipelines.examine.examine`.
+    """
+    records: dict[str, Any] = dict(facts["records"])
+    main = next(iter(records))
+    _say_counts(terminal, main, records[main], with_kind=len(records) > 1)
+    terminal.say(
+        f"{one_or_many(facts['n_customers'], 'customer')}, {facts['first_day']} to {facts['observed_until']}"
+    )
+    if facts["total_amount"] is not None:
+        terminal.say(
+            f"{facts['share_bought_again']:.1%} bought again; {facts['purchases_per_customer']:.2f} "
+            f"purchases per customer; {facts['total_amount']:,.2f} in total"
+        )
+    _say_findings(terminal, records.pop(main))
+    for kind, found in records.items():
+        _say_counts(terminal, kind, found, with_kind=True)
+        _say_findings(terminal, found)
+    horizon = one_or_many(facts["proposed_horizon"], "day")
+    terminal.say(f"A horizon of {horizon} would suit: {facts['why_horizon']}.")
+
+
+def _say_counts(terminal: Terminal, kind: str, found: Mapping[str, Any], *, with_kind: bool) -> None:
+    of = f" of {kind}" if with_kind else ""
+    terminal.say(
+        f"{found['source']}: {one_or_many(found['n_rows'], 'row')}{of}, {found['n_admitted']:,} admitted"
+    )
+
+
+def _say_findings(terminal: Terminal, found: Mapping[str, Any]) -> None:
+    for reason, count in found["quarantined"].items():
+        terminal.say(f"  set aside: {one_or_many(count, 'row')}, {reason}")
+    for note in found["notes"]:
+        terminal.say(f"  note: {note}")
