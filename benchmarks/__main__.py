@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import answers, fits, posteriors, records
+from benchmarks import answers, features, fits, posteriors, records
 from benchmarks.measuring import LOGS_PER_HISTORY, Measured, Row, seconds_per_log
 
 README = Path(__file__).with_name("README.md")
@@ -49,6 +49,7 @@ def groups(
     """Return the groups of comparisons by name, in the order of the table."""
     return {
         "records": lambda: records.rows(40_000 if quick else 400_000),
+        "features": lambda: features.rows(folder, quick=quick, long=long),
         "answers": lambda: answers.rows(folder, per_log, quick=quick),
         "bgnbd": lambda: fits.bgnbd_rows(folder, per_log, quick=quick),
         "pareto": lambda: fits.pareto_rows(folder, per_log, quick=quick),

@@ -1,4 +1,6 @@
-"""One piece of work in a process of its own: ``python -m benchmarks.alone WORK CUSTOMERS.npy REPEATS``.
+"""One piece of work in a process of its own: ``python -m benchmarks.alone WORK DATA REPEATS``.
+
+Data are customers (.npy) or purchases (.parquet).
 
 It prints one line of JSON: the best time, the peak memory that the work added, and what it found.
 """
@@ -20,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks import purchases
 from benchmarks.customers import BGNBD_TRUTH
 from benchmarks.measuring import Measured, best
 from habitue.models import BGNBD, ParetoNBD
+from habitue.models.distinct_rows import distinct_rows
 from habitue.models.likelihood import Likelihood
-from habitue.models.purchase_history import distinct_rows
 from habitue.numerics import bgnbd, pareto_nbd
 
 FloatArray = npt.NDArray[np.float64]
@@ -170,7 +173,7 @@ def summarise_draws(X: FloatArray) -> Work:
     )
 
 
-def fit_apparel(_: FloatArray) -> Work:
+def fit_apparel(_: object) -> Work:
     """Return the fit of Pareto/NBD with covariates that vary in time, on the apparel retailer's customers."""
     from habitue.models.covariate_paths import CovariatePaths
     from habitue.models.pareto_nbd_paths import ParetoNBDPaths
@@ -200,9 +203,28 @@ def apparel() -> Path:
     return Path(__file__).resolve().parents[2] / "shared" / "data" / "apparel_clvtools"
 
 
-_ASKED = ("p_alive", "expected_purchases")
+def of_purchases(prepare: Callable[..., Callable[[], Any]], **options: Any) -> Callable[[Path], Work]:
+    """Return work on a file of purchases; told is the most memory that the whole process held during it."""
+    return lambda path: Work(prepare(path, **options), lambda _: {"peak": peak_megabytes()})
 
-WORKS: dict[str, Callable[[], Callable[[FloatArray], Work]]] = {
+
+_ASKED = ("p_alive", "expected_purchases")
+_ON_PURCHASES = (
+    purchases.by_hand,
+    purchases.from_file,
+    purchases.from_log,
+    purchases.by_lifetimes,
+    purchases.literature_to_file,
+    purchases.everything_to_file,
+    purchases.door,
+)
+
+WORKS: dict[str, Callable[[], Callable[[Any], Work]]] = {
+    **{work.__name__: partial(of_purchases, work) for work in _ON_PURCHASES},
+    **{
+        f"{work.__name__}_on_disk": partial(of_purchases, work, on_disk=True)
+        for work in (purchases.literature_to_file, purchases.everything_to_file, purchases.door)
+    },
     "fit_bgnbd": lambda: fit(BGNBD),
     "fit_bgnbd_lifetimes": lambda: fit_by_lifetimes("BetaGeoFitter", bgnbd),
     "fit_pareto": lambda: fit(ParetoNBD),
@@ -240,7 +262,7 @@ def forget_peak() -> None:
 
 def measure(name: str, data: Path, repeats: int) -> Measured:
     """Run the work and return what it took; memory is that of its first run."""
-    work = WORKS[name]()(np.load(data) if data.suffix == ".npy" else np.empty((0, 3)))
+    work = WORKS[name]()(np.load(data) if data.suffix == ".npy" else data)
     forget_peak()
     before, result, times, after = peak_megabytes(), None, list[float](), 0.0
     for _ in range(repeats):
