@@ -55,8 +55,8 @@ def on_spark(n_rows: int) -> None:
         .getOrCreate()
     )
     with tempfile.TemporaryDirectory() as folder:
-        spark.read.parquet(str(stored_purchases(Path(folder), n_rows))).createOrReplaceTempView("purchases")
-        log = read_spark_log(spark, transactions="purchases", observed_until="2023-12-31")
+        purchases = spark.read.parquet(str(stored_purchases(Path(folder), n_rows)))
+        log = read_spark_log(spark, transactions=purchases, observed_until="2023-12-31")
         history = log.until(CUTOFF)
 
         def write(features: tuple[Feature, ...]) -> float:
