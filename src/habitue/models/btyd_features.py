@@ -15,7 +15,8 @@ import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.models.btyd_churn import as_frame
+from habitue.models.btyd_churn import PurchaseModel, as_frame
+from habitue.models.gamma_gamma import GammaGamma
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable
 from habitue.models.purchases_and_spend import HISTORY_AND_SPEND, PurchasesAndSpend
@@ -64,6 +65,15 @@ class BTYDFeatures(TransformerMixin, PurchasesAndSpend):
     if TYPE_CHECKING:
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 91,
+        purchases: PurchaseModel | None = None,
+        spend: GammaGamma | None = None,
+    ) -> None:
+        super().__init__(horizon=horizon, purchases=purchases, spend=spend)
 
     def fit(self, X: CustomerTable, y: object = None) -> Self:  # noqa: ARG002
         """Learn how customers buy, leave and spend from what was known at the earliest cutoff.
