@@ -169,6 +169,22 @@ def test_the_loader_is_the_one_that_all_registered_models_carry() -> None:
     assert file_hash(LOADER) == LOADER_HASH
 
 
+def test_an_interruption_while_the_run_is_made_leaves_none_running(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minimal(store)
+    make = MlflowClient.create_run
+
+    def torn(*args: Any, **more: Any) -> Any:
+        make(*args, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MlflowClient, "create_run", torn)
+    with pytest.raises(KeyboardInterrupt):
+        minimal(store)
+    assert sorted(run.info.status for run in all_runs(store)) == ["FINISHED", "KILLED"]
+
+
 @pytest.mark.parametrize(("stop", "status"), [(ValueError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
 @pytest.mark.parametrize(
     "where", ["log_artifacts", "log_model_artifacts", "log_batch", "create_model_version"]

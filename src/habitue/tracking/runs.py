@@ -15,6 +15,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -34,6 +35,8 @@ from habitue.tracking.store import Store
 __all__ = ["LoggedModel", "log_training"]
 
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
+_MARK = "habitue.mark"
+"""Tag by which a run is found whose making was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,14 @@ def log_training(
 @contextmanager
 def _run(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str]) -> Generator[str]:
     """Give a run's id; mark the run finished, failed or killed, as it goes."""
-    run_id: str = client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id
+    mark = uuid4().hex
+    try:
+        run_id: str = client.create_run(experiment_id, run_name=name, tags={**tags, _MARK: mark}).info.run_id
+    except KeyboardInterrupt:
+        # Made, perhaps, and its id not yet known: nobody else would end it.
+        for made in client.search_runs([experiment_id], f"tags.`{_MARK}` = '{mark}'"):
+            client.set_terminated(made.info.run_id, "KILLED")
+        raise
     with _marked(client, run_id):
         yield run_id
         client.set_terminated(run_id, "FINISHED")
