@@ -19,6 +19,7 @@ from habitue.evaluation.bootstrap import RandomState, weight_chunks
 from habitue.evaluation.newcomers import CELLS_AT_ONCE, cohorts_of, covariates_of, params_of_newcomers
 from habitue.evaluation.ranking import FloatArray, ratio
 from habitue.evaluation.tracking_curves import tracking
+from habitue.numerics.many_rows import blocks
 from habitue.snapshots import Snapshot
 
 __all__ = ["conditional_expectations", "frequencies", "recency_frequency", "tracking"]
@@ -228,8 +229,8 @@ def _expected_counts(model: Any, cohorts: pd.DataFrame, last: int) -> tuple[Floa
     """Return how many customers are expected with 0, ..., last - 1, last or more purchases; and variances."""
     expected, variance = np.zeros(last + 1), np.zeros(last + 1)
     formula, at_once = model._formulas().purchase_pmf_new, max(1, CELLS_AT_ONCE // last)
-    for start in range(0, len(cohorts), at_once):
-        some = cohorts.iloc[start : start + at_once]
+    for rows in blocks(len(cohorts), at_once):
+        some = cohorts.iloc[rows]
         T, n = (some[name].to_numpy(dtype=np.float64) for name in ("T", "n"))
         counts = np.arange(float(last))[:, None]
         shares = formula(params_of_newcomers(model, some), np.maximum(T, 1.0), counts)

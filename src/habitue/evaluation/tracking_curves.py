@@ -17,6 +17,7 @@ import pyarrow as pa
 from habitue.errors import DataError, SettingsError
 from habitue.evaluation.newcomers import CELLS_AT_ONCE, cohorts_of, covariates_of, params_of_newcomers
 from habitue.evaluation.ranking import FloatArray
+from habitue.numerics.many_rows import blocks
 from habitue.records import CustomerLog
 from habitue.snapshots import Window
 
@@ -159,8 +160,7 @@ def _expected_until(model: Any, cohorts: pd.DataFrame, ends: npt.NDArray[np.intp
     T, n = (cohorts[name].to_numpy(dtype=np.float64) for name in ("T", "n"))
     expected = np.empty(ends.size)
     at_once = max(1, CELLS_AT_ONCE // T.size)
-    for start in range(0, ends.size, at_once):
-        some = slice(start, start + at_once)
+    for some in blocks(ends.size, at_once):
         age = ends[some, None] + T
         expected[some] = np.where(age > 0.0, formula(params, np.maximum(age, 1.0)), 0.0) @ n
     return expected

@@ -20,6 +20,7 @@ from itertools import groupby
 from typing import Any
 
 import pandas as pd
+import sqlglot
 from sqlglot import exp
 
 from habitue.errors import DataError, SettingsError
@@ -88,16 +89,14 @@ def _canonical(sql: str, day: str) -> str:
 def _at(node: exp.Expr, day: str) -> exp.Expr:
     """Put a column in the place of the cutoff that is bound."""
     is_cutoff = isinstance(node, exp.Placeholder | exp.Parameter) and f"${node.name}" == History.day
-    return exp.column(exp.to_identifier(day.strip('"'), quoted=True)) if is_cutoff else node
+    return sqlglot.parse_one(day, dialect="duckdb") if is_cutoff else node
 
 
 def _query(history: History | Histories, relation: Relation) -> str:
     if relation.sql:
         return _canonical(relation.sql.format(key=", ".join(history.keys)), history.day)
     kind = relation.name
-    key = [name.strip('"') for name in history.keys]
-    there = dict.fromkeys([*key, *history.engine.columns(kind)])
-    return records_sql(kind, history.relation(kind), there)
+    return records_sql(kind, history.relation(kind), history.columns(kind))
 
 
 def _main_kind(history: History | Histories) -> str:

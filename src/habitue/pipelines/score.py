@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from habitue.errors import RegistryError, SettingsError
+from habitue.numerics.many_rows import blocks
 from habitue.pipelines.files import writable_folder, write_beside, write_text
 from habitue.records import CustomerLog, TableCheck
 from habitue.snapshots import Population, Window, take_snapshot
@@ -134,9 +135,9 @@ def score_customers(
     tables = _features(log, window, loaded)
     X = tables[0]
     parts: list[pd.DataFrame] = []
-    for start in range(0, len(X), _CHUNK):
-        tell(f"customers {start + 1:,} to {min(start + _CHUNK, len(X)):,} of {len(X):,}")
-        chunk = [table.iloc[start : start + _CHUNK] for table in tables]
+    for rows in blocks(len(X), _CHUNK):
+        tell(f"customers {rows.start + 1:,} to {rows.stop:,} of {len(X):,}")
+        chunk = [table.iloc[rows] for table in tables]
         parts.append(_answer(chunk, loaded, reasons=reasons))
     frame = _complete(pd.concat(parts), X, window, loaded, now)
     return Scored(frame, _manifest(log, window, loaded, frame, now))

@@ -88,6 +88,16 @@ class History:
         bounds = [None, *dict.fromkeys(self.engine.rows(sql)[0][0]), None]
         return [replace(self, first=first, end=end) for first, end in pairwise(bounds)]
 
+    def columns(self, kind: str) -> dict[str, str]:
+        """Return names and SQL types of the columns of `relation`.
+
+        Parameters
+        ----------
+        kind : str
+            A kind of record that the log has.
+        """
+        return self.engine.columns(kind)
+
     def relation(self, kind: str) -> str:
         """Return a query for what was known of a kind; the names in it are to be bound to `values`.
 
@@ -104,10 +114,9 @@ class History:
           reopened) is empty up to then, and always where the log does not say when it became known.
         - Customers have one row each: what was recorded last, once they were acquired.
         """
-        there = self.engine.columns(kind)
         bounds = [f"{_CUSTOMER} >= $first"] * (self.first is not None)
         bounds += [f"{_CUSTOMER} < $end"] * (self.end is not None)
-        return _relation(kind, there, source=kind, keys=self.keys, day=self.day, bounds=bounds)
+        return _relation(kind, self.columns(kind), source=kind, keys=self.keys, day=self.day, bounds=bounds)
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,16 @@ class Histories:
         """What the names in queries are bound to."""
         return {f"cutoff_{place}": cutoff for place, cutoff in enumerate(self.cutoffs)}
 
+    def columns(self, kind: str) -> dict[str, str]:
+        """Return names and SQL types of the columns of `relation`.
+
+        Parameters
+        ----------
+        kind : str
+            A kind of record that the log has.
+        """
+        return {_CUTOFF_COLUMN: "DATE", **self.engine.columns(kind)}
+
     def relation(self, kind: str) -> str:
         """Return a query for what was known of a kind at each cutoff, with a column that tells the cutoff.
 
@@ -148,8 +167,7 @@ class Histories:
         """
         days = " UNION ALL ".join(f"SELECT ${name} AS {_CUTOFF}" for name in self.values)
         source = f"{kind} CROSS JOIN ({days}) AS cutoffs"
-        there = {_CUTOFF_COLUMN: "DATE", **self.engine.columns(kind)}
-        return _relation(kind, there, source=source, keys=self.keys, day=self.day)
+        return _relation(kind, self.columns(kind), source=source, keys=self.keys, day=self.day)
 
 
 def _relation(
