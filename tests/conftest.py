@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from habitue.cli import main
 
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 # The same examples on every run, to judge a change by itself; HYPOTHESIS_PROFILE=wander looks further.
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.register_profile("wander", deadline=None, print_blob=True)
+# How long an example takes to draw says how busy the machine is.
+BUSY = (HealthCheck.too_slow,)
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=BUSY)
+settings.register_profile("wander", deadline=None, print_blob=True, suppress_health_check=BUSY)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -50,3 +51,35 @@ def test_interruption_that_a_library_made_an_error_of_is_still_one() -> None:
 def test_errors_of_uninterrupted_work_pass() -> None:
     with pytest.raises(FitError), stopped_gently():
         raise FitError("no")
+
+
+class Interrupted:
+    """Something whose collection is interrupted, which Python has to ignore."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0)
+
+
+def collected_at_work() -> None:
+    Interrupted()
+    time.sleep(30)
+
+
+def test_an_interruption_lost_to_the_collector_comes_again() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), stopped_gently():
+        collected_at_work()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_errors_of_the_collector_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cleaned:
+        def __del__(self) -> None:
+            raise ValueError("not cleaned")
+
+    told: list[BaseException | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_value))
+    with stopped_gently():
+        Cleaned()
+    assert [str(error) for error in told] == ["not cleaned"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ __all__ = ["sentence_of", "stopped_gently"]
 
 _LONGEST = 300
 """Characters of an unexpected error's own message that are told."""
+_AGAIN_SECONDS = 0.02
+"""After which an interruption that was lost comes again."""
 
 
 @contextmanager
@@ -21,8 +24,10 @@ def stopped_gently() -> Generator[None]:
     """Let Ctrl-C and SIGTERM end a block as KeyboardInterrupt, so that what is half written is removed.
 
     Whatever a library makes of the interruption (DuckDB, in the middle of a query, an error), it stays one.
+    It comes again where Python had to ignore it, in the middle of what the garbage collector calls.
     """
     came: list[int] = []
+    again: list[threading.Timer] = []
 
     def stop(number: int, _: object) -> None:
         came.append(number)
@@ -30,9 +35,19 @@ def stopped_gently() -> Generator[None]:
         logging.disable()
         raise KeyboardInterrupt
 
+    def ignored(what: sys.UnraisableHookArgs) -> None:
+        if not isinstance(what.exc_value, KeyboardInterrupt):
+            before_ignored(what)
+            return
+        # To the main thread itself, so that a wait of its own ends too.
+        me = threading.main_thread().ident
+        again.append(threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (me, came[-1])))
+        again[-1].start()
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before_ignored, sys.unraisablehook = sys.unraisablehook, ignored
     before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -41,6 +56,10 @@ def stopped_gently() -> Generator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
+        for timer in again:
+            timer.cancel()
+            timer.join()
+        sys.unraisablehook = before_ignored
         if came:
             logging.disable(logging.NOTSET)
         for one, handler in before.items():
