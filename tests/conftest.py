@@ -132,7 +132,7 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quicker(recipe: Path) -> None:
     """Edit a recipe as people do: fewer trees, fewer draws."""
     text = recipe.read_text(encoding="utf-8")
-    text = text.replace("n_estimators = 150", "n_estimators = 30, n_jobs = 1").replace("200", "40")
+    text = text.replace("n_estimators = 500", "n_estimators = 30, n_jobs = 1").replace("200", "40")
     recipe.write_text(text, encoding="utf-8")
 
 

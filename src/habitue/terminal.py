@@ -38,7 +38,11 @@ _SHORT = {
     "brier": "Brier",
     "log_loss": "log loss",
     "calibration_slope": "cal. slope",
+    "calibration_intercept": "cal. int.",
+    "ece": "ECE",
     "lift_top_decile": "lift 10%",
+    "capture_top_decile": "capt. 10%",
+    "expected_maximum_profit": "EMPC",
     "mae": "MAE",
     "rmse": "RMSE",
     "bias": "bias",
@@ -187,8 +191,11 @@ class Terminal:
             Models that could not be fitted, and why.
         """
         missing = left_out or {}
+        from habitue.evaluation import SCORES  # here: what prints nothing of them does not load them
+
+        further = {one.name for known in SCORES.values() for one in known if not one.is_headline}
         for target, rows in scores.groupby("target", sort=False):
-            names = list(dict.fromkeys(rows["score"]))
+            names = [one for one in dict.fromkeys(rows["score"]) if one not in further]
             # Half the interval stands behind each score where there is room for it.
             told = [
                 _figure(value) + (_half(lower, upper) if self._out.width >= _WIDE else "")

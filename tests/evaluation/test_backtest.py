@@ -135,11 +135,9 @@ def test_what_is_learned_from_ends_on_or_before_the_cutoff(
     module = import_module("habitue.evaluation.backtest")  # the package has a function of that name
     taken: list[hb.Window] = []
 
-    def spy(
-        log: hb.CustomerLog, window: hb.Window, earlier: Any, features: Any = None, *, keep: Any = ()
-    ) -> Known:
+    def spy(log: hb.CustomerLog, window: hb.Window, earlier: Any, features: Any = None, **more: Any) -> Known:
         taken.extend([window, *earlier])
-        return what_is_known(log, window, earlier, features, keep=keep)
+        return what_is_known(log, window, earlier, features, **more)
 
     monkeypatch.setattr(module, "what_is_known", spy)
     again = backtest(

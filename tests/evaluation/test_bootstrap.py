@@ -239,6 +239,6 @@ def test_what_is_wrong_with_the_input_is_said() -> None:
     with pytest.raises(DataError, match="one target"):
         evaluate(outcome, p, [AUC, MAE])
     with pytest.raises(DataError, match="probability"):
-        evaluate(outcome, 2.0 * p, [AUC])
+        evaluate(outcome, 2.0 * p, [AUC, BRIER])
     with pytest.raises(DataError, match="at least one row"):
         bootstrap_weights(0, n_replicates=1, random_state=0)

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.calibration import calibration_curve
 
 from habitue.errors import DataError, SettingsError
-from habitue.evaluation.curves import decile_table, gains, reliability
+from habitue.evaluation.curves import decile_table, gains, reliability, totals, tracking_error
 from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import SCORES
 
@@ -162,3 +162,37 @@ def test_what_is_wrong_with_the_input_is_said() -> None:
         reliability(outcome, 3.0 * prediction)
     with pytest.raises(DataError, match="same length"):
         decile_table(outcome, prediction[1:])
+
+
+# ---- totals ----
+
+
+def test_totals_are_those_of_each_cutoff_and_their_mean_miss_is_the_tracking_error() -> None:
+    rng = np.random.default_rng(2)
+    cutoffs = pd.Timestamp("2024-01-01") + pd.to_timedelta(90 * rng.integers(0, 4, 500), unit="D")
+    outcome, prediction = rng.gamma(0.5, 40.0, 500), rng.gamma(0.5, 50.0, 500)
+    table = totals(outcome, prediction, cutoffs)
+    assert table["cutoff"].tolist() == sorted(set(cutoffs))
+    misses = []
+    for row in table.to_dict("records"):
+        then = cutoffs == row["cutoff"]
+        assert (row["n"], row["actual"]) == (then.sum(), pytest.approx(outcome[then].sum()))
+        assert row["error"] == pytest.approx(prediction[then].sum() / outcome[then].sum() - 1.0)
+        misses.append(abs(row["error"]))
+    assert tracking_error(outcome, prediction, cutoffs) == pytest.approx(np.mean(misses))
+
+
+def test_too_much_in_spring_does_not_make_up_for_too_little_in_autumn() -> None:
+    assert tracking_error([10.0, 10.0], [15.0, 5.0], ["spring", "autumn"]) == 0.5
+    assert tracking_error([10.0, 10.0], [15.0, 5.0], ["year", "year"]) == 0.0
+
+
+def test_a_cutoff_after_which_nothing_came_is_left_out() -> None:
+    assert tracking_error([10.0, 0.0], [12.0, 5.0], ["a", "b"]) == pytest.approx(0.2)
+    assert np.isnan(tracking_error([0.0], [5.0], ["a"]))
+
+
+@pytest.mark.parametrize("cutoffs", [["a"], ["a", None]])
+def test_every_row_needs_its_cutoff(cutoffs: list[str]) -> None:
+    with pytest.raises(DataError, match="cutoffs must label each of 2 rows"):
+        totals([1.0, 2.0], [1.0, 2.0], cutoffs)

@@ -1,31 +1,21 @@
-"""Sums along an order; the rank statistics themselves are tested with the whole family in test_scores."""
+"""Sums within ties; the rank statistics themselves are tested with the whole family in test_scores."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from habitue.evaluation.ranking import cumulative_sums, ratio
-
-
-def test_cumulative_sums_are_those_of_a_loop() -> None:
-    key = np.array([3.0, 1.0, 3.0, 2.0])
-    value = np.array([10.0, 1.0, 0.0, 5.0])
-    shares = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
-    (sums,) = cumulative_sums(key, np.ones((1, 4)), shares, value)
-    np.testing.assert_allclose(sums[0], [0.0, 0.5, 1.0, 6.0, 11.0, 16.0])
+from habitue.evaluation.ranking import ratio, tied_sums
 
 
-def test_sums_along_an_order_count_by_weight() -> None:
+def test_sums_within_ties_are_those_of_a_loop() -> None:
     rng = np.random.default_rng(0)
     key, value = rng.integers(0, 4, 30).astype(float), rng.normal(size=30)
-    weights = rng.integers(0, 3, 30)
-    shares = np.linspace(0.0, 1.0, 7)
-    weighted = cumulative_sums(key, weights[np.newaxis].astype(float), shares, value)[0]
-    key, value = np.repeat(key, weights), np.repeat(value, weights)
-    repeated = cumulative_sums(key, np.ones((1, key.size)), shares, value)[0]
-    np.testing.assert_allclose(weighted, repeated, atol=1e-12)
-    assert repeated[0, -1] == pytest.approx(value.sum())
+    weights = rng.integers(0, 3, (2, 30)).astype(float)
+    customers, sums = tied_sums(key, weights, value)
+    for place, level in enumerate(np.unique(key)):
+        tied = key == level
+        np.testing.assert_allclose(customers[:, place], weights[:, tied].sum(axis=1))
+        np.testing.assert_allclose(sums[:, place], weights[:, tied] @ value[tied])
 
 
 def test_a_ratio_over_nothing_is_what_was_asked_for() -> None:

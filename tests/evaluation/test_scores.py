@@ -13,14 +13,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from habitue.errors import DataError
-from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error
+from habitue.evaluation.losses import (
+    absolute_error,
+    brier,
+    log_loss,
+    pinball,
+    squared_error,
+    squared_log_error,
+)
+from habitue.evaluation.pairs import check_pair
+from habitue.evaluation.profit import Offer
 from habitue.evaluation.ranking import FloatArray
-from habitue.evaluation.scores import SCORES, Score, check_pair
+from habitue.evaluation.scores import SCORES, Score, profit_score
 
 Customers = tuple[FloatArray, FloatArray]
 
@@ -66,7 +76,11 @@ def test_the_table_is_as_promised() -> None:
         "brier",
         "log_loss",
         "calibration_slope",
+        "calibration_intercept",
+        "ece",
         "lift_top_decile",
+        "capture_top_decile",
+        "expected_maximum_profit",
     ]
     value_scores = ["mae", "rmse", "bias", "spearman", "normalised_gini", "decile_mape"]
     assert [score.name for score in SPEND] == value_scores
@@ -74,6 +88,34 @@ def test_the_table_is_as_promised() -> None:
     assert all(score.target == target for target, scores in SCORES.items() for score in scores)
     assert all((score.greater_is_better is None) == (score.ideal is not None) for score in ALL)
     assert named("n_purchases", "mae").unit == "purchases"
+    assert [score.name for score in CHURN if score.is_headline] == [
+        "auc",
+        "average_precision",
+        "brier",
+        "log_loss",
+        "calibration_slope",
+        "lift_top_decile",
+    ]
+
+
+@every_score
+def test_a_score_of_order_only_takes_any_numbers_in_that_order(score: Score) -> None:
+    outcome, prediction = customers(score.target)
+    stretched = 50.0 * prediction**3 - 7.0
+    if score.order_only:
+        assert same(score(outcome, stretched), score(outcome, prediction))
+    elif score.target == "churned":
+        with pytest.raises(DataError, match="must be a probability"):
+            score(outcome, stretched)
+    else:
+        assert not same(score(outcome, stretched), score(outcome, prediction))
+
+
+def test_what_an_offer_is_worth_is_a_score_of_its_own() -> None:
+    outcome, prediction = customers("churned")
+    small, large = (profit_score(Offer(clv=clv))(outcome, prediction) for clv in (100.0, 1000.0))
+    assert small < named("churned", "expected_maximum_profit")(outcome, prediction) < large
+    assert "worth 1000, the offer costs 10" in profit_score(Offer(clv=1000.0)).meaning
 
 
 @every_score
@@ -126,6 +168,9 @@ def test_a_perfect_prediction_is_best(score: Score) -> None:
     perfect, usual = score(outcome, outcome), score(outcome, prediction)
     if score.name == "calibration_slope":
         assert np.isnan(perfect)  # separable: infinite
+    elif score.name == "calibration_intercept":
+        # The certain are moved by 1e-6, and there are more of one class to move back.
+        assert perfect == pytest.approx(np.log(outcome.mean() / (1.0 - outcome.mean())) / 2.0, rel=1e-4)
     elif score.ideal is not None:
         assert perfect == score.ideal
     elif score.greater_is_better:
@@ -143,9 +188,9 @@ def test_one_class_only_gives_nan_or_a_number_and_never_a_warning(score: Score, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         value = score(outcome, prediction)
-    always = {"brier", "log_loss", "mae", "rmse"}
+    always = {"brier", "log_loss", "ece", "expected_maximum_profit", "mae", "rmse"}
     undefined = {
-        "churned": {"auc", "calibration_slope"},
+        "churned": {"auc", "calibration_slope", "calibration_intercept"},
         "spend": {"spearman", "normalised_gini"},
         "n_purchases": {"spearman", "normalised_gini"},
     }[score.target]
@@ -160,7 +205,14 @@ def test_one_class_only_gives_nan_or_a_number_and_never_a_warning(score: Score, 
 def test_a_constant_prediction_has_no_favour(score: Score, level: float) -> None:
     outcome, _ = customers(score.target)
     value = score(outcome, np.full(outcome.size, level))
-    known = {"auc": 0.5, "lift_top_decile": 1.0, "normalised_gini": 0.0, "average_precision": outcome.mean()}
+    known = {
+        "auc": 0.5,
+        "lift_top_decile": 1.0,
+        "capture_top_decile": 0.1,
+        "normalised_gini": 0.0,
+        "average_precision": outcome.mean(),
+        "ece": abs(outcome.mean() - level),
+    }
     if score.name in {"spearman", "calibration_slope"}:
         assert np.isnan(value)
     elif score.name in known:
@@ -182,7 +234,16 @@ def test_churn_scores_stay_in_range_whatever_comes(rows: list[tuple[bool, float,
     values = {score.name: score(outcome, prediction, weights) for score in CHURN}
     one_class = (weights @ outcome) in {0.0, weights.sum()}
     assert np.isnan(values["auc"]) == one_class
-    limits = {"auc": 1.0, "average_precision": 1.0, "brier": 1.0, "lift_top_decile": 10.0}
+    assert np.isnan(values["calibration_intercept"]) == one_class
+    limits = {
+        "auc": 1.0,
+        "average_precision": 1.0,
+        "brier": 1.0,
+        "ece": 1.0,
+        "lift_top_decile": 10.0,
+        "capture_top_decile": 1.0,
+        "expected_maximum_profit": 0.3 * 190.0 - 1.0,
+    }
     for name, top in limits.items():
         assert np.isnan(values[name]) or -1e-12 <= values[name] <= top + 1e-9
     assert 0.0 <= values["log_loss"] <= 13.82
@@ -237,6 +298,14 @@ CHURN_ORACLES: dict[str, Callable[..., float]] = {
         .fit(logit(np.clip(p, 1e-6, 1 - 1e-6))[:, None], y, sample_weight=w)
         .coef_[0, 0]
     ),
+    "calibration_intercept": lambda y, p, w: (
+        minimize_scalar(
+            lambda a: metrics.log_loss(y, expit(a + logit(np.clip(p, 1e-6, 1 - 1e-6))), sample_weight=w),
+            bracket=(-1.0, 1.0),
+            tol=1e-10,
+        ).x
+    ),
+    "capture_top_decile": lambda y, p, w: naive_lift(np.repeat(y, w), np.repeat(p, w)) / 10.0,
     "lift_top_decile": lambda y, p, w: naive_lift(np.repeat(y, w), np.repeat(p, w)),
 }
 
@@ -260,7 +329,7 @@ def test_churn_scores_equal_their_oracles(name: str, ties: bool) -> None:
         weights = np.random.default_rng(seed + 10).integers(0, 3, 250)
         for w in (np.ones(250, dtype=int), weights):
             expected = CHURN_ORACLES[name](outcome, prediction, w)
-            tolerance = 1e-5 if name == "calibration_slope" else 1e-10
+            tolerance = 1e-5 if name.startswith("calibration") else 1e-10
             assert named("churned", name)(outcome, prediction, w) == pytest.approx(expected, rel=tolerance)
 
 
@@ -272,10 +341,24 @@ def test_per_customer_scores_average_to_scikit_learns() -> None:
     assert absolute_error(outcome, prediction).mean() == pytest.approx(
         metrics.mean_absolute_error(outcome, prediction)
     )
+    assert squared_log_error(outcome, prediction).mean() == pytest.approx(
+        metrics.mean_squared_log_error(outcome, prediction)
+    )
+    for level in (0.1, 0.5, 0.9):
+        assert pinball(outcome, prediction, level=level).mean() == pytest.approx(
+            metrics.mean_pinball_loss(outcome, prediction, alpha=level)
+        )
     churned, p = customers("churned", ties=False)
     assert brier(churned, p).mean() == pytest.approx(metrics.brier_score_loss(churned, p))
     assert log_loss(churned, p).mean() == pytest.approx(metrics.log_loss(churned, p))
     assert log_loss(np.array([1.0]), np.array([0.0]))[0] == pytest.approx(-np.log(1e-6))
+
+
+def test_net_returns_count_as_nothing_on_a_logarithmic_scale() -> None:
+    outcome, prediction = np.array([-30.0, 8.0, 0.0]), np.array([4.0, -2.0, 0.0])
+    expected = squared_log_error(np.array([0.0, 8.0, 0.0]), np.array([4.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(squared_log_error(outcome, prediction), expected)
+    assert expected[2] == 0.0
 
 
 def naive_gini(outcome: FloatArray, prediction: FloatArray) -> float:
@@ -387,7 +470,7 @@ def test_repeating_the_last_period_on_cdnow_scores_as_published(shared_data: Pat
 )
 def test_what_is_wrong_with_the_input_is_said(outcome: object, prediction: object, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        CHURN[0](outcome, prediction)  # pyright: ignore[reportArgumentType]
+        named("churned", "brier")(outcome, prediction)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan]])

@@ -16,9 +16,11 @@ from sklearn.utils import get_tags
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.models.baseline_churn import (
     BaseRateClassifier,
+    ContractEndClassifier,
     HiatusClassifier,
     LastPeriodRepeatClassifier,
     RateClassifier,
+    TenureClassifier,
 )
 from habitue.models.baseline_value import (
     LastPeriodRepeatRegressor,
@@ -33,6 +35,8 @@ CHURN = [
     HiatusClassifier(),
     LastPeriodRepeatClassifier(),
     RateClassifier(horizon=90.0),
+    TenureClassifier(),
+    ContractEndClassifier(horizon=90.0),
 ]
 VALUE = [ZeroRegressor(), MeanRegressor(), LastPeriodRepeatRegressor(), RateRegressor(horizon=90.0)]
 NEEDS_NO_Y = {"RateClassifier", "ZeroRegressor", "LastPeriodRepeatRegressor", "RateRegressor"}
@@ -41,6 +45,8 @@ USES = {
     "HiatusClassifier": ["inactivity"],
     "LastPeriodRepeatClassifier": ["n_purchases_last_period"],
     "RateClassifier": ["frequency", "T"],
+    "TenureClassifier": ["contract_tenure"],
+    "ContractEndClassifier": ["contract_days_left_max", "auto_renew_share"],
     "ZeroRegressor": [],
     "MeanRegressor": [],
     "LastPeriodRepeatRegressor": ["spend_last_period"],
@@ -73,6 +79,9 @@ def customers(n: int = 200, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFram
             "inactivity": inactivity,
             "n_purchases_last_period": bought,
             "spend_last_period": bought * amount,
+            "contract_tenure": T,
+            "contract_days_left_max": np.where(rng.uniform(size=n) < 0.2, np.nan, 400.0 - T),
+            "auto_renew_share": rng.choice([0.0, 0.5, 1.0, np.nan], n),
         },
         index=[f"c{i}" for i in range(n)],
     )
@@ -249,15 +258,46 @@ def test_the_others_are_what_their_names_say() -> None:
     )
 
 
+def test_groups_of_one_tenure_have_their_own_rate_and_the_oldest_that_of_the_last() -> None:
+    tenure = np.repeat([30.0, 60.0, 90.0], 50)
+    churned = np.arange(150) % 50 < np.repeat([25, 10, 5], 50)
+    model = TenureClassifier().fit(pd.DataFrame({"contract_tenure": tenure}), churned)
+    asked = pd.DataFrame({"contract_tenure": [0.0, 30.0, 31.0, 60.0, 89.0, 900.0]})
+    np.testing.assert_allclose(model.predict_proba(asked)[:, 1], [0.5, 0.5, 0.2, 0.2, 0.1, 0.1])
+
+
+@given(st.lists(st.integers(0, 2000), min_size=1, max_size=700))
+@settings(max_examples=50, deadline=None)
+def test_groups_of_tenure_are_few_and_not_small(tenure: list[int]) -> None:
+    model = TenureClassifier().fit(pd.DataFrame({"contract_tenure": tenure}), np.zeros(len(tenure)))
+    assert len(model.churn_rates_) == len(model.edges_) + 1 <= min(10, max(1, len(tenure) // 50))
+    assert (np.diff(model.edges_) > 0.0).all()
+    group = np.searchsorted(model.edges_, tenure)
+    assert (np.bincount(group, minlength=len(model.churn_rates_)) > 0).all()
+
+
+def test_lost_is_who_may_go_soon_and_has_nothing_that_renews() -> None:
+    days_left = [10.0, 30.0, 31.0, 10.0, np.nan, 10.0, np.nan]
+    renewing = [0.0, 0.0, 0.0, 0.5, 0.0, np.nan, np.nan]
+    X = pd.DataFrame({"contract_days_left_max": days_left, "auto_renew_share": renewing})
+    lost = np.array([True, True, False, False, True, True, True])
+    model = ContractEndClassifier(horizon=30.0).fit(X, lost)
+    np.testing.assert_array_equal(model.predict(X), lost)
+    assert (model.churn_rate_ending_, model.churn_rate_bound_) == (1.0, 0.0)
+    unknown = X.assign(contract_days_left_max=np.nan, auto_renew_share=np.nan)
+    rates = ContractEndClassifier(horizon=30.0).fit(unknown, lost).predict_proba(unknown)[:, 1]
+    np.testing.assert_allclose(rates, lost.mean())
+
+
 # ---- the door ----
 
 
 @pytest.mark.parametrize("horizon", [0.0, -1.0, np.nan, np.inf])
-@pytest.mark.parametrize("kind", [RateClassifier, RateRegressor])
+@pytest.mark.parametrize("kind", [RateClassifier, RateRegressor, ContractEndClassifier])
 def test_an_impossible_horizon_is_refused_at_fit_not_before(kind, horizon: float) -> None:
     model = kind(horizon=horizon)
     with pytest.raises(SettingsError, match="expected horizon to be a finite number > 0"):
-        model.fit(customers(5)[0])
+        model.fit(customers(5)[0], np.ones(5))
 
 
 @pytest.mark.parametrize(

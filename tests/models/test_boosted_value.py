@@ -10,6 +10,7 @@ import pytest
 
 from habitue.errors import DataError, SettingsError
 from habitue.models import BoostedValueRegressor
+from habitue.models.value_laws import LAWS
 
 
 def customers(n: int = 800, *, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
@@ -21,7 +22,8 @@ def customers(n: int = 800, *, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def small(**changes: Any) -> BoostedValueRegressor:
-    return BoostedValueRegressor(**({"n_estimators": 30, "min_child_samples": 10, "n_jobs": 1} | changes))
+    settings: dict[str, Any] = {"n_estimators": 30, "min_child_samples": 10, "n_jobs": 1}
+    return BoostedValueRegressor(**(settings | changes))
 
 
 def test_it_learns_what_customers_spend() -> None:
@@ -33,32 +35,76 @@ def test_it_learns_what_customers_spend() -> None:
 
 def test_predictions_add_up_to_what_was_spent() -> None:
     X, y = customers()
-    assert small().fit(X, y).predict(X).sum() == pytest.approx(y.sum(), rel=1e-12)
+    assert small(early_stopping=False).fit(X, y).predict(X).sum() == pytest.approx(y.sum(), rel=1e-12)
+    assert small().fit(X, y).predict(X).sum() == pytest.approx(y.sum(), rel=0.05)
+
+
+def at_two_cutoffs(grown: float) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the same customers a quarter apart, who spend a factor more in the second."""
+    X, y = customers()
+    keys = pd.to_datetime(["2024-01-01", "2024-04-01"])
+    return pd.concat([X, X], keys=keys, names=["cutoff"]), pd.concat([y, y * grown], keys=keys)
+
+
+def test_totals_follow_what_became_of_the_business() -> None:
+    same, shrunk = (small().fit(*at_two_cutoffs(grown)) for grown in (1.0, 0.5))
+    X, y = customers()
+    assert same.predict(X).sum() == pytest.approx(y.sum(), rel=0.05)
+    # Learned from 1 and one half, as 0.75; what was expected of the second quarter came in at one half of it.
+    assert shrunk.predict(X).sum() == pytest.approx(0.375 * y.sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_early_stopping_is_as_good_out_of_sample_as_many_trees(law: str) -> None:
+    X, y = customers()
+    fresh, happened = customers(seed=1)
+    few, many = (small(law=law, n_estimators=300, early_stopping=one).fit(X, y) for one in (True, False))
+    assert all(booster.num_trees() < 300 for booster in few.boosters_.values())
+    errors = [np.mean((model.predict(fresh) - happened) ** 2) for model in (few, many)]
+    assert errors[0] < errors[1]
+
+
+def test_few_buyers_are_not_parted() -> None:
+    X, y = customers(100)
+    model = small(n_estimators=400).fit(X, y)
+    assert model.boosters_["spend"].num_trees() == 100
+    assert model.predict(X).sum() == pytest.approx(y.sum(), rel=1e-12)
+
+
+def test_features_act_as_the_vocabulary_expects_where_that_is_asked() -> None:
+    X, y = customers()
+    noisy = X.assign(frequency=X["spend_mean"] // 10)
+    model = small(monotone=True).fit(noisy, y)
+    longer = noisy.assign(inactivity=noisy["inactivity"] + 30.0)
+    assert (model.predict(longer) <= model.predict(noisy)).all()
+    free = small().fit(noisy, y)
+    assert not (free.predict(longer) <= free.predict(noisy)).all()
 
 
 def test_returns_are_taken_off_the_total_and_no_prediction_is_negative() -> None:
     X, y = customers()
     net = y - np.where(np.arange(len(y)) % 4 == 0, 5.0, 0.0)
     assert (net < 0).any()
-    model = small().fit(X, net)
+    model = small(early_stopping=False).fit(X, net)
     assert model.predict(X).sum() == pytest.approx(net.sum(), rel=1e-12)
     assert (model.predict(X) > 0).all()
-    assert model.scale_ < small().fit(X, y).scale_
+    assert model.scale_ < small(early_stopping=False).fit(X, y).scale_
 
 
 def test_weights_count_customers() -> None:
     X, y = customers()
     weights = np.where(X["inactivity"] > 200, 3.0, 1.0)
-    value = small().fit(X, y, sample_weight=weights).predict(X)
+    value = small(early_stopping=False).fit(X, y, sample_weight=weights).predict(X)
     assert np.average(value, weights=weights) == pytest.approx(np.average(y, weights=weights), rel=1e-12)
 
 
-def test_reasons_and_the_base_add_up_to_the_log_of_value() -> None:
+@pytest.mark.parametrize("law", LAWS)
+def test_reasons_and_the_base_add_up_to_the_log_of_value(law: str) -> None:
     X, y = customers()
-    model = small().fit(X, y)
-    base = np.asarray(model.booster_.predict(X.to_numpy(), pred_contrib=True))[:, -1]
-    parts = model.contributions(X).sum(axis=1)
-    np.testing.assert_allclose(parts + base + np.log(model.scale_), np.log(model.predict(X)), atol=1e-8)
+    model = small(law=law).fit(X, y)
+    parts = model.contributions(X)
+    assert list(parts) == list(X.columns)
+    np.testing.assert_allclose(parts.sum(axis=1) + model.base_value_, np.log(model.predict(X)), atol=1e-8)
 
 
 def test_where_nobody_spent_there_is_nothing_to_learn() -> None:

@@ -6,6 +6,7 @@ A new model gets one line in FAMILY; a test refuses a model that was forgotten.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,23 +31,29 @@ from habitue.models import (
     BaseRateClassifier,
     BGCNBDk,
     BoostedChurnClassifier,
+    BoostedHazardModel,
     BoostedValueRegressor,
     BTYDChurnClassifier,
     BTYDValueRegressor,
+    ContractEndClassifier,
     GammaGamma,
     GGompertzNBD,
     HiatusClassifier,
     LastPeriodRepeatClassifier,
     LastPeriodRepeatRegressor,
+    LogisticChurnClassifier,
     MBGCNBDk,
     MeanRegressor,
     ParetoNBD,
     RateClassifier,
     RateRegressor,
+    TenureClassifier,
+    TunedModel,
     ZeroRegressor,
     load_model,
     save_model,
 )
+from habitue.models.probability_calibration import CALIBRATORS
 from habitue.models.purchase_model import PurchaseHistoryModel
 
 HORIZON = 91
@@ -95,10 +102,42 @@ FAMILY = [
         ("predict", "contributions"),
         is_money=True,
     ),
+    Member(
+        BoostedHazardModel(n_estimators=15, min_child_samples=20, n_jobs=1),
+        ALL,
+        ("predict_proba", "predict", "contributions", "expected_residual_lifetime"),
+    ),
+    *(
+        Member(
+            BoostedValueRegressor(law=law, n_estimators=15, min_child_samples=20, n_jobs=1),
+            ALL,
+            ("predict", "contributions"),
+            is_money=True,
+        )
+        for law in ("hurdle", "zero_inflated_lognormal", "squared")
+    ),
+    Member(
+        TunedModel(BoostedChurnClassifier(n_estimators=15, min_child_samples=20, n_jobs=1), n_trials=2),
+        ALL,
+        ("predict_proba", "predict", "contributions"),
+    ),
+    Member(
+        TunedModel(BoostedValueRegressor(n_estimators=15, min_child_samples=20, n_jobs=1), n_trials=2),
+        ALL,
+        ("predict", "contributions"),
+        is_money=True,
+    ),
+    Member(LogisticChurnClassifier(), ALL, ("predict_proba", "predict", "contributions")),
     Member(BaseRateClassifier(), (), ("predict_proba", "predict")),
     Member(HiatusClassifier(), ("inactivity",), ("predict_proba", "predict")),
     Member(LastPeriodRepeatClassifier(), ("n_purchases_last_period",), ("predict_proba", "predict")),
     Member(RateClassifier(horizon=HORIZON), ("frequency", "T"), ("predict_proba", "predict")),
+    Member(TenureClassifier(), ("contract_tenure",), ("predict_proba", "predict")),
+    Member(
+        ContractEndClassifier(horizon=HORIZON),
+        ("contract_days_left_max", "auto_renew_share"),
+        ("predict_proba", "predict"),
+    ),
     Member(ZeroRegressor(), (), ("predict",), is_money=True),
     Member(MeanRegressor(), (), ("predict",), is_money=True),
     Member(LastPeriodRepeatRegressor(), ("spend_last_period",), ("predict",), is_money=True),
@@ -121,10 +160,13 @@ def learns_from_y(member: Member) -> bool:
 
 @pytest.fixture(scope="module")
 def base() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return 700 CDNOW customers, and what they did within the horizon."""
+    """Return 700 CDNOW customers, as if under contract too, and what they did within the horizon."""
     log = hb.datasets.cdnow(sample=True)
     snapshot = hb.take_snapshot(log, hb.Window("1997-12-30", horizon=HORIZON))
-    return snapshot.X.iloc[:700], snapshot.outcomes.iloc[:700]
+    X = snapshot.X.iloc[:700]
+    tenure, renewing = X["T"], (X["frequency"] > 0).astype("float64")
+    bound = {"contract_days_left_max": 1000.0 - tenure, "auto_renew_share": renewing}
+    return X.assign(contract_tenure=tenure, **bound), snapshot.outcomes.iloc[:700]
 
 
 def target(model: object, y: pd.DataFrame) -> pd.Series:
@@ -158,7 +200,8 @@ def test_no_model_was_forgotten() -> None:
     # and outcomes, BG/BB on opportunities, contracts on renewals, one on paths of covariates besides, and one
     # that predicts nothing but adds columns.
     others = {models.ValueInterval, models.BGBB, models.SBG, models.BDW, models.ParetoNBDPaths}
-    others.add(models.BTYDFeatures)
+    others |= {models.BTYDFeatures, models.QuantileValueInterval, models.NoCalibration}
+    others |= set(CALIBRATORS.values())
     assert estimators - others == {type(member.model) for member in FAMILY}
 
 
@@ -469,8 +512,9 @@ def test_who_is_gone_soon_is_gone_later_too(member: Member, base: tuple[pd.DataF
 
 
 def test_lightgbm_is_the_only_thing_that_is_not_plain(base: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    """What fit learns can be written down: numbers, text, arrays, named tuples, models, a booster."""
+    """What fit learns can be written down: numbers, text, arrays, tuples, data classes, models, a booster."""
     kinds = (bool, int, float, str, list, dict, tuple, np.ndarray, BaseEstimator, lightgbm.Booster)
     for member in FAMILY:
         for name, value in vars(fitted(member, base)).items():
-            assert value is None or isinstance(value, kinds), (name_of(member), name)
+            is_plain = value is None or isinstance(value, kinds) or is_dataclass(value)
+            assert is_plain, (name_of(member), name)

@@ -12,7 +12,12 @@ from collections.abc import Callable
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from habitue.models import BoostedChurnClassifier, BoostedValueRegressor
+from habitue.models import (
+    BoostedChurnClassifier,
+    BoostedHazardModel,
+    BoostedValueRegressor,
+    LogisticChurnClassifier,
+)
 
 _TWO_CLASSES = "y says churned or not (True, False, 1 or 0); the check uses other classes"
 _CHECKS_OF_Y = {
@@ -45,6 +50,8 @@ def expected_to_fail(model: BaseEstimator) -> dict[str, str]:
 @parametrize_with_checks(
     [
         BoostedChurnClassifier(n_estimators=20, min_child_samples=5, n_jobs=1),
+        LogisticChurnClassifier(),
+        BoostedHazardModel(n_estimators=20, min_child_samples=5, n_jobs=1),
         BoostedValueRegressor(n_estimators=20, min_child_samples=5, n_jobs=1),
     ],
     expected_failed_checks=expected_to_fail,

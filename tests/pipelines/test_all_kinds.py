@@ -64,14 +64,6 @@ FILES = {
     "rewards": "loyalty_points.parquet", "contacts": "marketing_campaigns.csv",
     "customers": "crm_customers.csv",
 }  # fmt: skip
-RECIPE = """
-name = "n"
-target = "churned"
-[champion]
-metric = "auc"
-[[challengers]]
-model = "BTYDChurnClassifier"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +158,7 @@ def test_the_settings_say_what_was_found_and_what_is_left(
     assert tomllib.loads(text)["records"]["tickets"]["opened_at"] == "Submitted"
 
 
-def test_contracts_alone_can_be_checked_and_built_from_but_not_trained_on(
+def test_contracts_alone_can_be_checked_and_built_from(
     frames: dict[str, Any], tables: Path, tmp_path: Path, command: Command
 ) -> None:
     told = command(
@@ -178,7 +170,7 @@ def test_contracts_alone_can_be_checked_and_built_from_but_not_trained_on(
         tables / "crm_customers.csv",
     )
     assert told.code == 0, told.err
-    assert not (tmp_path / "models").exists()
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["churn.toml"]
     same(
         read_settings(tmp_path / "habitue.toml").read(tmp_path, today=None),
         CustomerLog(contracts=frames["contracts"], customers=frames["customers"]),
@@ -188,11 +180,6 @@ def test_contracts_alone_can_be_checked_and_built_from_but_not_trained_on(
     assert "bought again" not in checked.out
     assert json.loads(command(tmp_path, "check", "--json").out)["total_amount"] is None
     assert command(tmp_path, "features").code == 0
-    (tmp_path / "churn.toml").write_text(RECIPE)
-    for arguments in (["train", "churn.toml"], ["backtest", "churn.toml"], ["score"]):
-        told = command(tmp_path, *arguments)
-        assert told.code == EXIT_CODES[SettingsError], told.err
-        assert "contractual churn from the command line is not there yet" in told.err
 
 
 # --- messy

@@ -143,7 +143,8 @@ def test_run_remembers_what_it_was_made_of(left: Left, role: str) -> None:
     )
     files = {one.path for place in ("figures", "tables", "texts") for one in
              left.store.client().list_artifacts(run.info.run_id, place)}  # fmt: skip
-    assert {"figures/gains.svg", "tables/scores.csv", "texts/recipe.toml"} <= files
+    texts = {"texts/recipe.toml", "texts/leakage.txt", "texts/card.md"}
+    assert {"figures/gains.svg", "tables/scores.csv", *texts} <= files
     assert f"figures/{'calibration' if role == 'churn' else 'deciles'}.svg" in files
 
 

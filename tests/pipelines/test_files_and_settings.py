@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from habitue.errors import SettingsError
+from habitue.models import TunedModel
 from habitue.pipelines.files import writable_folder, write_beside, write_text
 from habitue.pipelines.recipes import built_in_recipe, read_recipe
 from habitue.pipelines.settings import Settings, read_settings, read_toml
@@ -86,6 +87,8 @@ def test_recipes_of_the_project_are_those_of_the_package(name: str) -> None:
         ('"BTYDChurnClassifier"', '"BTYDChurn"', "did you mean 'BTYDChurnClassifier'"),
         ('"BTYDChurnClassifier"', '"BoostedValueRegressor"', "cannot predict churned"),
         ('"BTYDChurnClassifier"', '"BoostedChurnClassifier"\nparams = {num_leafs = 3}', "mean 'num_leaves'"),
+        ('"BTYDChurnClassifier"', '"BTYDChurnClassifier"\ntune = {}', "has nothing to tune"),
+        ('"BTYDChurnClassifier"', '"BoostedChurnClassifier"\ntune = {n_trails = 3}', "mean 'n_trials'"),
         (
             "[champion]",
             "[evaluation]\nn_cutoffs = 0\n[champion]",
@@ -111,6 +114,16 @@ def test_recipes_are_checked_key_by_key(old: str, new: str, told: str, tmp_path:
 def test_recipe_as_it_should_be(tmp_path: Path) -> None:
     recipe = read_recipe(write_text(tmp_path / "r.toml", RECIPE))
     assert (recipe.name, recipe.evaluation.n_cutoffs, recipe.challengers[0].name) == ("n", 1, "BG/NBD")
+
+
+def test_a_challenger_is_tuned_under_its_budget(tmp_path: Path) -> None:
+    tuned = '"BoostedChurnClassifier"\nparams = {num_leaves = 7}\ntune = {n_trials = 3, seconds = 60}'
+    recipe = read_recipe(write_text(tmp_path / "r.toml", RECIPE.replace('"BTYDChurnClassifier"', tuned)))
+    model = recipe.challengers[0].build()
+    assert recipe.challengers[0].name == "LightGBM (tuned)"
+    assert isinstance(model, TunedModel)
+    assert (model.n_trials, model.seconds) == (3, 60.0)
+    assert model.get_params()["estimator__num_leaves"] == 7
 
 
 # --- settings

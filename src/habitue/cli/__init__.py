@@ -1,7 +1,8 @@
 """The command line: one command per pipeline. It parses, calls, prints, and maps errors to exit codes."""
 
 # Commands stand in --help in the order in which their modules are imported here.
-from habitue.cli import commands_demo, commands_init, commands_records, commands_models, commands_privacy  # noqa: I001
+from habitue.cli import commands_demo, commands_init, commands_records, commands_models  # noqa: I001
+from habitue.cli import commands_leaderboard, commands_privacy
 from habitue.cli.app import app
 from habitue.cli.run import EXIT_CODES, main
 
@@ -10,6 +11,7 @@ __all__ = [
     "app",
     "commands_demo",
     "commands_init",
+    "commands_leaderboard",
     "commands_models",
     "commands_privacy",
     "commands_records",

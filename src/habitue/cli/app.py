@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from habitue import __version__
-from habitue.errors import SettingsError
 
 if TYPE_CHECKING:
     from habitue.pipelines.settings import Settings
@@ -29,7 +28,6 @@ __all__ = [
     "home_of",
     "now",
     "opened",
-    "opened_with_transactions",
     "recipes_beside",
     "settings_of",
     "store_at",
@@ -108,30 +106,6 @@ def opened(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
         names = [Path(table.source).name for table in settings.tables().values()]
         terminal.step(f"reading {', '.join(names)}")
         return settings.read(path.parent, today=date.today()), settings
-
-
-def opened_with_transactions(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
-    """Read the settings and the log for a command that models of purchases stand behind.
-
-    Parameters
-    ----------
-    path : Path
-        The settings file.
-    terminal : Terminal
-        Where progress is told.
-
-    Raises
-    ------
-    SettingsError
-        Where the settings name no transactions; said before anything is read.
-    """
-    if "transactions" not in settings_of(path).tables():
-        raise SettingsError(
-            f"{path} names contracts but no transactions: training and scoring of contractual churn from the "
-            "command line is not there yet. `habitue check` and `habitue features` work; for the rest name a "
-            "source of transactions in [data]."
-        )
-    return opened(path, terminal)
 
 
 def recipes_beside(settings: Path) -> list[Path]:

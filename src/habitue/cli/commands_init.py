@@ -20,8 +20,8 @@ def init(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="Transactions: a CSV, Parquet or DuckDB file, or a postgresql:// address. Or a folder of "
-            "files of all kinds, which is taken apart by their names."
+            help="Transactions or contracts: a CSV, Parquet or DuckDB file, or a postgresql:// address. Or a "
+            "folder of files of all kinds, which is taken apart by their names."
         ),
     ] = None,
     contracts: Annotated[str | None, typer.Option(help="File of contracts or subscriptions.")] = None,
@@ -53,11 +53,11 @@ def init(
 ) -> None:
     """Look at your records and write settings for them: columns, cutoff and horizon.
 
-    Options for columns and reading are those of the transactions; --set reaches those of every kind.
+    Options for columns and reading are those of the file named first; --set reaches those of every kind.
     """
     from habitue.cli.telling import tell_proposal
-    from habitue.pipelines.folders import holds_tables, take_apart
-    from habitue.pipelines.propose import propose
+    from habitue.pipelines.folders import holds_tables, kind_of_name, take_apart
+    from habitue.pipelines.propose import main_kind_of, propose
     from habitue.pipelines.settings_text import write_settings
 
     files = {
@@ -79,11 +79,27 @@ def init(
             found = take_apart(Path(source), given)
             sources, left = {**found.sources, **sources}, dict(found.left)
         elif source is not None:
-            sources["transactions"] = source
+            main = main_kind_of(source, kind_of_name(Path(source).name), given.get("transactions", {}))
+            if main in sources:
+                raise SettingsError(f"Two files of {main} were named: {source} and {sources[main]}.")
+            sources[main] = source
+            given = _of_main(given, main)
         terminal.step(f"looking at {', '.join(Path(one).name for one in sources.values())}")
         proposal = propose(sources, given, today=date.today())
     written = write_settings(proposal, folder, force=force)
     tell_proposal(terminal, proposal, left, written)
+
+
+def _of_main(given: dict[str, dict[str, str]], main: str) -> dict[str, dict[str, str]]:
+    """Give the options for columns and reading to the source that they are about."""
+    from habitue.pipelines.settings import WHOLE_LOG
+
+    if main == "transactions":
+        return given
+    said = given.get("transactions", {})
+    whole = {key: value for key, value in said.items() if key in WHOLE_LOG}
+    own = {key: value for key, value in said.items() if key not in WHOLE_LOG}
+    return {**given, "transactions": whole, main: {**own, **given.get(main, {})}}
 
 
 def _given(pairs: list[str], transactions: dict[str, str]) -> dict[str, dict[str, str]]:

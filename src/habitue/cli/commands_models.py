@@ -15,7 +15,7 @@ from habitue.cli.app import (
     epilog,
     home_of,
     now,
-    opened_with_transactions,
+    opened,
     recipes_beside,
     settings_of,
     store_at,
@@ -38,17 +38,18 @@ def train(
     """Train a recipe's challengers, test them on held-out days, register them and crown the better one."""
     from habitue.pipelines.recipes import read_recipe
     from habitue.pipelines.train import train as run
+    from habitue.records.history import MAIN_KINDS
 
     chosen = read_recipe(recipe)
     terminal = Terminal(as_json=as_json)
-    log, known = opened_with_transactions(settings, terminal)
+    log, known = opened(settings, terminal)
     with terminal.working(n_stages=1):
         done = run(
             log,
             chosen,
             horizon=known.horizon,
             store=store_at(home_of(known, settings)),
-            source=log.checks["transactions"].source,
+            source=next(check.source for kind, check in log.checks.items() if kind in MAIN_KINDS),
             recipe_text=recipe.read_text(encoding="utf-8"),
             now=now(),
             progress=terminal.step,
@@ -86,10 +87,10 @@ def backtest(
 
     found = recipes or recipes_beside(settings)
     if not found:
-        raise SettingsError("There are no recipes in models/; `habitue init` writes two.")
+        raise SettingsError("There are no recipes in models/; `habitue init` writes some.")
     chosen = [read_recipe(path) for path in found]
     terminal = Terminal(as_json=as_json)
-    log, known = opened_with_transactions(settings, terminal)
+    log, known = opened(settings, terminal)
     answers: dict[str, Any] = {}
     frames: list[Any] = []
     for recipe in chosen:
@@ -132,7 +133,7 @@ def score(
     known = settings_of(settings)
     target = check_target(output or settings.parent / known.scores)
     day = as_day(cutoff, "--cutoff") if cutoff else known.cutoff
-    log, _ = opened_with_transactions(settings, terminal)
+    log, _ = opened(settings, terminal)
     with terminal.working(n_stages=1):
         scored = score_customers(
             log,

@@ -1,5 +1,6 @@
 """What to do, and why: reasons in words."""
 
 from habitue.decisions.reasons import by_pillar, reasons_in_words
+from habitue.decisions.stability import importance_by_pillar, reason_stability
 
-__all__ = ["by_pillar", "reasons_in_words"]
+__all__ = ["by_pillar", "importance_by_pillar", "reason_stability", "reasons_in_words"]

@@ -19,9 +19,9 @@ from habitue.errors import DataError, FitError, SettingsError
 from habitue.evaluation.bootstrap import Difference, compare, evaluate
 from habitue.evaluation.learning import what_is_known
 from habitue.evaluation.rivals import (
-    BASELINE_COLUMNS,
-    BASELINES,
+    BASELINES_TOLD_BY,
     TARGETS,
+    Baselines,
     fit_before,
     named_models,
     needs_outcomes,
@@ -29,9 +29,12 @@ from habitue.evaluation.rivals import (
     targets_of,
 )
 from habitue.evaluation.scores import SCORES
-from habitue.features import LITERATURE
+from habitue.evaluation.segments import scores_by_segment, segment_of
+from habitue.features import LITERATURE, features_for
+from habitue.models import LogisticChurnClassifier
 from habitue.records import CustomerLog
 from habitue.snapshots import Snapshot, Window, stack, training_cutoffs
+from habitue.snapshots.snapshot import churn_told_by
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Backtest", "backtest"]
@@ -57,6 +60,11 @@ class Backtest:
         Models that could not be fitted, and why; they are nowhere in the frame.
     silent : Mapping[date, Mapping[str, str]]
         For each cutoff the features that were left out, as they were the same for everybody, and that value.
+    churn : {"transactions", "contracts"}
+        The records that told churn.
+    segments : Series or None
+        The segment of each customer at each cutoff (see `segment_of`), by cutoff and customer_id; None
+        where the features tell of none.
     """
 
     frame: pd.DataFrame
@@ -65,6 +73,8 @@ class Backtest:
     trained_until: Mapping[date, date]
     left_out: Mapping[str, str] = field(default_factory=dict[str, str])
     silent: Mapping[date, Mapping[str, str]] = field(default_factory=dict[date, Mapping[str, str]])
+    churn: str = "transactions"
+    segments: pd.Series | None = field(default=None, repr=False)
 
     def scores(
         self, *, confidence: float = 0.95, n_replicates: int = 200, random_state: int = 0
@@ -100,6 +110,56 @@ class Backtest:
             parts.append(table.assign(target=target, model=model))
         columns = ["target", "model", "score", "value", "lower", "upper"]
         return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+    def scores_by_segment(
+        self,
+        target: str,
+        *,
+        models: Sequence[str] | None = None,
+        confidence: float = 0.95,
+        n_replicates: int = 200,
+        random_state: int = 0,
+    ) -> pd.DataFrame:
+        """Score models within each segment of customers.
+
+        Parameters
+        ----------
+        target : str
+            "churned", "spend" or "n_purchases".
+        models : sequence of str, optional
+            Their names; all, baselines included, where None.
+        confidence : float
+            Of the bootstrap intervals, in (0, 1); customers are drawn, with all their cutoffs.
+        n_replicates : int
+            Draws.
+        random_state : int
+            Seed.
+
+        Returns
+        -------
+        DataFrame
+            As `habitue.evaluation.scores_by_segment` returns it.
+
+        Raises
+        ------
+        DataError
+            Where the features tell of no segments.
+        SettingsError
+            Where there is no such target.
+        """
+        if self.segments is None:
+            raise DataError(
+                "There are no segments: they are told by frequency, recency, T and monetary_value, or by "
+                "contract_tenure. Let the features hold these."
+            )
+        return scores_by_segment(
+            self.frame if models is None else self.frame.loc[self.frame["model"].isin(list(models))],
+            self.segments,
+            target=target,
+            confidence=confidence,
+            n_replicates=n_replicates,
+            random_state=random_state,
+        )
 
     def compare(
         self,
@@ -197,6 +257,7 @@ def backtest(
     n_training: int = 4,
     step: int | None = None,
     features: Sequence[str] | None = None,
+    churn: str | None = None,
     leave_out: bool = False,
     progress: Progress | None = None,
 ) -> Backtest:
@@ -219,6 +280,9 @@ def backtest(
         Days between those; half the horizon where None.
     features : sequence of str, optional
         Columns of X; all that the log allows where None.
+    churn : {"transactions", "contracts"}, optional
+        The records that tell who is a customer and who churned, as `habitue.snapshots.take_snapshot`;
+        transactions where None and there are any.
     leave_out : bool
         Whether a model that cannot be fitted at one of the cutoffs is left out of all of them and told of in
         `Backtest.left_out`, instead of ending the backtest. Baselines are never left out.
@@ -238,13 +302,15 @@ def backtest(
     FitError
         Where a model cannot be fitted, or with `leave_out` none can.
     SettingsError
-        Where something is no model, or a cutoff is no day or there twice.
+        Where something is no model, or predicts what the records do not tell; where a cutoff is no day or
+        there twice.
 
     Notes
     -----
     Training windows have the backtest's horizon and end on or before the cutoff; what features need to be
     learned of the population before is learned at the first of them (see `habitue.evaluation.learning`).
     Where `features` are chosen, models see these and the literature's four; baselines see what they need.
+    Where contracts tell churn, a baseline's column that the records do not allow is missing for everybody.
 
     Examples
     --------
@@ -252,32 +318,36 @@ def backtest(
     >>> log = hb.datasets.cdnow(sample=True)
     >>> tested = backtest(log, [hb.BGNBD()], cutoffs=["1998-03-31"], horizon=91)
     >>> sorted(tested.frame["model"].unique())
-    ['BGNBD', 'hiatus heuristic', 'last-period repeat', 'the mean', 'x/T*t', 'zero']
+    ['BGNBD', 'hiatus heuristic', 'last-period repeat', 'logistic regression', 'the mean', 'x/T*t', 'zero']
     """
-    named = named_models(models)
+    told_by = churn_told_by(log, churn)
+    named, baselines = named_models(models, told_by=told_by), BASELINES_TOLD_BY[told_by]
     windows = _windows(cutoffs, horizon)
     _refuse_unknown_futures(log, windows)
     training = [_training(log, window, named, n_training, step) for window in windows]
-    rivals = [rival for rival in _rivals(named) if all(training) or not needs_outcomes(rival.model)]
-    columns = None if features is None else [*features, *BASELINE_COLUMNS]
+    rivals = [one for one in _rivals(named, baselines) if all(training) or not needs_outcomes(one.model)]
+    columns = None if features is None else [*features, *_allowed(log, windows[0], baselines)]
     tell = progress or (lambda _: None)
     frames: list[pd.DataFrame] = []
     fitted: dict[tuple[date, str, str], BaseEstimator] = {}
     trained: dict[date, date] = {}
     left_out: dict[str, str] = {}
     silent: dict[date, Mapping[str, str]] = {}
+    segments: dict[date, pd.Series | None] = {}
     for window, earlier in zip(windows, training, strict=True):
         tell(f"{window.cutoff}: snapshots")
-        known = what_is_known(log, window, earlier, columns, keep=BASELINE_COLUMNS)
+        known = what_is_known(log, window, earlier, columns, keep=baselines.columns, churn=told_by)
         now, past = known.now, stack(known.past) if known.past else None
         silent[window.cutoff] = known.silent
+        segments[window.cutoff] = _segments(now)
         trained[window.cutoff] = window.cutoff if past is None else past.window.end
         for rival in rivals:
             if rival.name in left_out:
                 continue
             tell(f"{window.cutoff}: {rival.name} ({rival.target})")
-            seen = _seen_by(rival, now, features)
-            learned = None if past is None else _seen_by(rival, past, features)
+            shown = features if _sees_features(rival) else baselines.columns
+            seen = _seen_by(rival, now, shown)
+            learned = None if past is None else _seen_by(rival, past, shown)
             try:
                 ready = fit_before(rival.model, rival.target, seen, learned, horizon)
                 prediction = predict_target(ready, rival.target, seen.X, horizon)
@@ -292,7 +362,29 @@ def backtest(
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.loc[~frame["model"].isin(list(left_out))].reset_index(drop=True)
     kept = {key: model for key, model in fitted.items() if key[2] not in left_out}
-    return Backtest(frame, horizon, MappingProxyType(kept), MappingProxyType(trained), left_out, silent)
+    return Backtest(
+        frame,
+        horizon,
+        MappingProxyType(kept),
+        MappingProxyType(trained),
+        left_out,
+        silent,
+        told_by,
+        _together(segments),
+    )
+
+
+def _segments(now: Snapshot) -> pd.Series | None:
+    try:
+        return segment_of(now.X, horizon=now.window.horizon)
+    except DataError:  # the features that were chosen tell of none
+        return None
+
+
+def _together(segments: Mapping[date, pd.Series | None]) -> pd.Series | None:
+    """Put the segments of all cutoffs under each other, where each has them."""
+    told = [one for one in segments.values() if one is not None]
+    return pd.concat(told, keys=list(segments), names=["cutoff"]) if len(told) == len(segments) else None
 
 
 def _refuse_nobody_left(named: Mapping[str, BaseEstimator], left_out: Mapping[str, str]) -> None:
@@ -310,23 +402,39 @@ class _Rival(NamedTuple):
     is_baseline: bool
 
 
-def _rivals(named: Mapping[str, BaseEstimator]) -> list[_Rival]:
+def _rivals(named: Mapping[str, BaseEstimator], baselines: Baselines) -> list[_Rival]:
     """Return models and the baselines of their targets, in the order of tables."""
     rivals: list[_Rival] = []
+    # A logistic regression that competes itself is not asked a second time.
+    challenging = {type(model) for model in named.values()} & {LogisticChurnClassifier}
     for target in TARGETS:
         asked = [_Rival(target, name, model, False) for name, model in named.items()]
         asked = [rival for rival in asked if target in targets_of(rival.name, rival.model)]
-        baselines = BASELINES[target].items() if asked else ()
-        rivals += asked + [_Rival(target, name, model, True) for name, model in baselines]
+        beside = baselines.by_target[target].items() if asked else ()
+        rivals += asked + [
+            _Rival(target, name, model, True) for name, model in beside if type(model) not in challenging
+        ]
     return rivals
 
 
+def _allowed(log: CustomerLog, window: Window, baselines: Baselines) -> list[str]:
+    """Return the columns of baselines that the log's records allow."""
+    possible = {one.name for one in features_for(log.until(window.cutoff))}
+    return [name for name in baselines.columns if name in possible]
+
+
+def _sees_features(rival: _Rival) -> bool:
+    """Tell whether it reads what the models read, and not columns of its own."""
+    return not rival.is_baseline or isinstance(rival.model, LogisticChurnClassifier)
+
+
 def _seen_by(rival: _Rival, snapshot: Snapshot, features: Sequence[str] | None) -> Snapshot:
-    """Return the snapshot without the columns that only baselines were to see."""
-    if features is None or rival.is_baseline:
+    """Return the snapshot without the columns that only baselines were to see; they see all they need."""
+    if features is None:
         return snapshot
     chosen = dict.fromkeys([*(literature.name for literature in LITERATURE), *features])
-    return replace(snapshot, X=snapshot.X.reindex(columns=[one for one in chosen if one in snapshot.X]))
+    there = [one for one in chosen if one in snapshot.X or (rival.is_baseline and one in features)]
+    return replace(snapshot, X=snapshot.X.reindex(columns=there))
 
 
 def _windows(cutoffs: Sequence[date | str], horizon: int) -> list[Window]:

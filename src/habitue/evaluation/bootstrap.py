@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError, SettingsError
+from habitue.evaluation.pairs import check_pair
 from habitue.evaluation.ranking import FloatArray
-from habitue.evaluation.scores import Score, check_pair
+from habitue.evaluation.scores import Score
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Difference", "bootstrap_weights", "compare", "evaluate", "weight_chunks"]
@@ -317,7 +318,10 @@ def _check_columns(
     if len(targets) > 1:
         raise DataError(f"all scores must judge one target, got scores of {sorted(targets)}")
     target = next(iter(targets), None)
-    pairs = [check_pair(outcome, prediction, target=target) for prediction in predictions]
+    order_only = all(score.order_only for score in scores)
+    pairs = [
+        check_pair(outcome, prediction, target=target, order_only=order_only) for prediction in predictions
+    ]
     return pairs[0][0], [predicted for _, predicted in pairs]
 
 

@@ -1,6 +1,6 @@
-"""The numbers behind the charts that show how good predictions are: reliability, gains, deciles.
+"""The numbers behind the charts that show how good predictions are: reliability, gains, deciles, totals.
 
-Each function returns a small DataFrame that a chart, a table or a test can read. Bins hold exactly n / n_bins
+Tables are small DataFrames that a chart, a page or a test can read. Bins hold exactly n / n_bins
 customers: the customer at an edge counts in part, and tied predictions are spread over the bins they straddle
 as in the average over random orders, so that the order of the rows favours nobody and counts need not be
 whole.
@@ -18,10 +18,11 @@ import pandas as pd
 from scipy.stats import norm, t
 
 from habitue.errors import SettingsError
-from habitue.evaluation.ranking import FloatArray, cumulative_sums, ratio
-from habitue.evaluation.scores import check_pair
+from habitue.evaluation.deciles import cumulative_sums
+from habitue.evaluation.pairs import check_labels, check_pair
+from habitue.evaluation.ranking import FloatArray, ratio
 
-__all__ = ["decile_table", "gains", "reliability"]
+__all__ = ["decile_table", "gains", "reliability", "totals", "tracking_error", "wilson_interval"]
 
 _N_DECILES: Final = 10
 _UPPER: Final = 0.975  # of two-sided intervals at 95 %
@@ -68,7 +69,7 @@ def reliability(outcome: npt.ArrayLike, prediction: npt.ArrayLike, *, n_bins: in
     actual, predicted = check_pair(outcome, prediction, target="churned")
     count, (mean_prediction, rate) = _bin_means(predicted, n_bins, predicted, actual)
     rate = np.clip(rate, 0.0, 1.0)  # differences of sums can stick out by a rounding error
-    lower, upper = _wilson(rate, count)
+    lower, upper = wilson_interval(rate, count)
     return pd.DataFrame(
         {
             "mean_prediction": mean_prediction,
@@ -181,6 +182,108 @@ def decile_table(outcome: npt.ArrayLike, prediction: npt.ArrayLike) -> pd.DataFr
     )
 
 
+def totals(outcome: npt.ArrayLike, prediction: npt.ArrayLike, cutoffs: npt.ArrayLike) -> pd.DataFrame:
+    """Set the predicted total of each cutoff against what came to be.
+
+    Parameters
+    ----------
+    outcome, prediction : array_like of shape (n,)
+        What happened and what was predicted, one row per customer and cutoff.
+    cutoffs : array_like of shape (n,)
+        When each prediction was made: dates, or any other labels that sort.
+
+    Returns
+    -------
+    DataFrame
+        One row per cutoff, in order: cutoff, n, predicted, actual, error (predicted over actual, less 1; over
+        the absolute value where returns outweigh purchases, nan where nothing came to be).
+
+    Raises
+    ------
+    DataError
+        Lengths differ or values are missing.
+
+    Examples
+    --------
+    >>> totals([10.0, 30.0, 50.0], [20.0, 30.0, 40.0], ["2024-01", "2024-01", "2024-07"])
+        cutoff  n  predicted  actual  error
+    0  2024-01  2       50.0    40.0   0.25
+    1  2024-07  1       40.0    50.0  -0.20
+    """
+    actual, predicted = check_pair(outcome, prediction)
+    labels = check_labels(cutoffs, actual.size, "cutoffs")
+    rows = pd.DataFrame({"cutoff": labels, "n": 1, "predicted": predicted, "actual": actual})
+    table = pd.DataFrame(rows.groupby("cutoff", sort=True, observed=True).sum()).reset_index()
+    predicted, actual = (table[name].to_numpy(dtype=np.float64) for name in ("predicted", "actual"))
+    return table.assign(error=ratio(predicted - actual, np.abs(actual)))
+
+
+def tracking_error(outcome: npt.ArrayLike, prediction: npt.ArrayLike, cutoffs: npt.ArrayLike) -> float:
+    """Return how far predicted totals miss the actual ones, as a share, averaged over cutoffs.
+
+    Parameters
+    ----------
+    outcome, prediction : array_like of shape (n,)
+        What happened and what was predicted, one row per customer and cutoff.
+    cutoffs : array_like of shape (n,)
+        When each prediction was made.
+
+    Returns
+    -------
+    float
+        0 or more. Cutoffs after which nothing came to be are left out; nan where that is all of them.
+
+    Raises
+    ------
+    DataError
+        Lengths differ or values are missing.
+
+    Notes
+    -----
+    mean over cutoffs of |predicted total - actual total| / |actual total|. Too much in spring does not make
+    up for too little in autumn, as it does in the bias over all cutoffs. What a purchase model expects each
+    week of one holdout is in ``fit_curves.tracking``.
+
+    Examples
+    --------
+    >>> round(tracking_error([10.0, 30.0, 50.0], [20.0, 30.0, 40.0], ["2024-01", "2024-01", "2024-07"]), 6)
+    0.225
+    """
+    errors = totals(outcome, prediction, cutoffs)["error"].to_numpy(dtype=np.float64)
+    defined = np.abs(errors[np.isfinite(errors)])
+    return float(defined.mean()) if defined.size else np.nan
+
+
+def wilson_interval(rate: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bound a rate that was seen in some customers, with 95 % confidence.
+
+    Parameters
+    ----------
+    rate : array of shape (k,)
+        Shares seen, in [0, 1].
+    count : array of shape (k,)
+        In how many customers, above 0; need not be whole.
+
+    Returns
+    -------
+    tuple of two arrays of shape (k,)
+        Lower and upper ends, in [0, 1].
+
+    References
+    ----------
+    Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+
+    Examples
+    --------
+    >>> [end.round(4) for end in wilson_interval(np.array([0.0, 0.5]), np.array([10.0, 10.0]))]
+    [array([0.    , 0.2366]), array([0.2775, 0.7634])]
+    """
+    z2 = norm.ppf(_UPPER) ** 2
+    centre = (rate + z2 / (2.0 * count)) / (1.0 + z2 / count)
+    half = np.sqrt(z2 * (rate * (1.0 - rate) / count + z2 / (4.0 * count**2))) / (1.0 + z2 / count)
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+
+
 def _bin_means(key: FloatArray, n_bins: int, *values: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
     """Return customers per bin and the means of values in bins of equal count, lowest key first."""
     count = np.full(n_bins, key.size / n_bins)
@@ -192,14 +295,6 @@ def _bin_means(key: FloatArray, n_bins: int, *values: FloatArray) -> tuple[Float
 def _captured(outcome: FloatArray, key: FloatArray, contacted: FloatArray) -> FloatArray:
     sums = cumulative_sums(-key, np.ones((1, key.size)), contacted, outcome)[0][0]
     return ratio(sums, sums[-1:])
-
-
-def _wilson(rate: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Bound a rate seen in `count` customers with 95 % confidence."""
-    z2 = norm.ppf(_UPPER) ** 2
-    centre = (rate + z2 / (2.0 * count)) / (1.0 + z2 / count)
-    half = np.sqrt(z2 * (rate * (1.0 - rate) / count + z2 / (4.0 * count**2))) / (1.0 + z2 / count)
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
 def _student_half_width(variance: FloatArray, count: FloatArray) -> FloatArray:

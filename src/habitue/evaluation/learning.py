@@ -20,6 +20,7 @@ from habitue.errors import HabitueWarning
 from habitue.features import LITERATURE
 from habitue.records import CustomerLog
 from habitue.snapshots import Population, Snapshot, Window, learn_population, take_snapshots
+from habitue.snapshots.snapshot import churn_told_by, history_of
 
 __all__ = ["Known", "silent_features", "what_is_known"]
 
@@ -55,6 +56,7 @@ def what_is_known(
     features: Sequence[str] | None = None,
     *,
     keep: Collection[str] = (),
+    churn: str | None = None,
 ) -> Known:
     """Take the snapshots that models of a cutoff learn from, without features that would say nothing then.
 
@@ -70,6 +72,8 @@ def what_is_known(
         Columns of X besides the literature's; all that the log allows where None.
     keep : collection of str
         Columns that stay, whatever they say.
+    churn : {"transactions", "contracts"}, optional
+        The records that tell churn, as `habitue.snapshots.take_snapshot`.
 
     Returns
     -------
@@ -94,8 +98,9 @@ def what_is_known(
     >>> known.now.X.shape == known.past[0].X.shape, sorted(known.silent)
     (True, ['days_since_return', 'n_returns', 'season_share'])
     """
-    population = learn_population(log.until(earlier[0].cutoff)) if earlier else Population()
-    *past, now = take_snapshots(log, [*earlier, window], features, population=population)
+    told_by = churn_told_by(log, churn)
+    population = learn_population(history_of(log, earlier[0].cutoff, told_by)) if earlier else Population()
+    *past, now = take_snapshots(log, [*earlier, window], features, population=population, churn=told_by)
     kept = {*keep, *(feature.name for feature in LITERATURE)}
     silent = {name: told for name, told in silent_features(now.X).items() if name not in kept}
     if silent and len(now.X) >= _FEW:

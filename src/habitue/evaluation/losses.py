@@ -7,13 +7,11 @@ trusted here.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from habitue.evaluation.calibration import PROBABILITY_FLOOR
+from habitue.evaluation.ranking import FloatArray
 
-__all__ = ["absolute_error", "brier", "log_loss", "squared_error"]
-
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["absolute_error", "brier", "log_loss", "pinball", "squared_error", "squared_log_error"]
 
 
 def squared_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
@@ -60,6 +58,65 @@ def absolute_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
     array([2., 1.])
     """
     return np.abs(prediction - outcome)
+
+
+def squared_log_error(outcome: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Return the squared distance on a logarithmic scale, per customer; its mean is the MSLE.
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened.
+    prediction : ndarray of shape (n,)
+        What was predicted, in the unit of the outcome.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        (log(1 + prediction) - log(1 + outcome))^2, 0 or more.
+
+    Notes
+    -----
+    What is below 0, outcomes as well as predictions, counts as 0: a logarithm knows no customer who returned
+    more than was bought, and this loss cannot tell one from a customer who bought nothing. It punishes too
+    little more than too much, and depends on the currency: it says nothing across currencies.
+
+    Examples
+    --------
+    >>> squared_log_error(np.array([0.0, 99.0, -5.0]), np.array([np.e - 1.0, 99.0, 0.0])).round(6)
+    array([1., 0., 0.])
+    """
+    return (np.log1p(np.maximum(prediction, 0.0)) - np.log1p(np.maximum(outcome, 0.0))) ** 2
+
+
+def pinball(outcome: FloatArray, prediction: FloatArray, *, level: float) -> FloatArray:
+    """Return the loss that a predicted quantile minimises, per customer (unit of the outcome).
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+        What happened.
+    prediction : ndarray of shape (n,)
+        The predicted quantile.
+    level : float
+        Share of outcomes that should lie below it, in (0, 1).
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        level times what the outcome lies above the quantile, or (1 - level) times what it lies below.
+
+    References
+    ----------
+    Koenker and Bassett (1978), Regression quantiles, Econometrica 46.
+
+    Examples
+    --------
+    >>> pinball(np.array([10.0, 0.0]), np.array([4.0, 4.0]), level=0.9).round(6)
+    array([5.4, 0.4])
+    """
+    above = outcome - prediction
+    return np.maximum(level * above, (level - 1.0) * above)
 
 
 def brier(outcome: FloatArray, prediction: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,17 +24,21 @@ from habitue.models import (
     HiatusClassifier,
     LastPeriodRepeatClassifier,
     LastPeriodRepeatRegressor,
+    LogisticChurnClassifier,
     MeanRegressor,
     RateClassifier,
     RateRegressor,
     ZeroRegressor,
 )
+from habitue.models.baseline_churn import ContractEndClassifier, TenureClassifier
 from habitue.snapshots import Snapshot
 
 __all__ = [
     "BASELINES",
+    "BASELINES_TOLD_BY",
     "BASELINE_COLUMNS",
     "TARGETS",
+    "Baselines",
     "fit_before",
     "named_models",
     "needs_outcomes",
@@ -62,6 +66,7 @@ BASELINES: Mapping[str, Mapping[str, BaseEstimator]] = MappingProxyType(
                 "hiatus heuristic": HiatusClassifier(),
                 "last-period repeat": LastPeriodRepeatClassifier(),
                 "x/T*t": RateClassifier(horizon=1),
+                "logistic regression": LogisticChurnClassifier(),
                 "the mean": BaseRateClassifier(),
             }
         ),
@@ -75,18 +80,58 @@ BASELINE_COLUMNS = ("inactivity", "n_purchases_last_period", "spend_last_period"
 """Columns that baselines read besides the literature's four."""
 
 
-def named_models(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) -> dict[str, BaseEstimator]:
+class Baselines(NamedTuple):
+    """What models have to beat where one kind of record tells churn.
+
+    Attributes
+    ----------
+    by_target : Mapping[str, Mapping[str, estimator]]
+        By target, as far as those records tell it, and name.
+    columns : tuple of str
+        Columns that they read besides the literature's four.
+    """
+
+    by_target: Mapping[str, Mapping[str, BaseEstimator]]
+    columns: tuple[str, ...]
+
+
+_OF_CONTRACTS: Mapping[str, BaseEstimator] = MappingProxyType(
+    {
+        "contract end": ContractEndClassifier(horizon=1),
+        "rate by tenure": TenureClassifier(),
+        "logistic regression": LogisticChurnClassifier(),
+        "the mean": BaseRateClassifier(),
+    }
+)
+BASELINES_TOLD_BY: Mapping[str, Baselines] = MappingProxyType(
+    {
+        "transactions": Baselines(BASELINES, BASELINE_COLUMNS),
+        "contracts": Baselines(
+            MappingProxyType({"churned": _OF_CONTRACTS}),
+            ("contract_tenure", "contract_days_left_max", "auto_renew_share"),
+        ),
+    }
+)
+"""Baselines by the kind of record that tells churn."""
+
+
+def named_models(
+    models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator], *, told_by: str = "transactions"
+) -> dict[str, BaseEstimator]:
     """Return models by name; those without one are named after their class.
 
     Parameters
     ----------
     models : mapping or sequence of estimators
+        Those to test.
+    told_by : {"transactions", "contracts"}
+        The records that tell churn.
 
     Raises
     ------
     SettingsError
-        Where there is none, two of a sequence are of one class (give a mapping then), one is no model, or one
-        has the name of a baseline.
+        Where there is none, two of a sequence are of one class (give a mapping then), one is no model, has
+        the name of a baseline, or predicts what the records do not tell.
 
     Examples
     --------
@@ -97,8 +142,16 @@ def named_models(models: Mapping[str, BaseEstimator] | Sequence[BaseEstimator]) 
     named = _as_mapping(models)
     if not named:
         raise SettingsError("There is no model to test: name at least one; baselines are added to it.")
-    targets = {target for name, model in named.items() for target in targets_of(name, model)}
-    if taken := sorted({name for target in targets for name in BASELINES[target]} & set(named)):
+    baselines = BASELINES_TOLD_BY[told_by].by_target
+    targets = {name: targets_of(name, model) for name, model in named.items()}
+    if strange := [name for name, asked in targets.items() if not baselines.keys() >= set(asked)]:
+        raise SettingsError(
+            f"{', '.join(strange)} cannot be trained without transactions: what customers spend and how "
+            "often they buy is learned from purchases and their amounts, and here only contracts are looked "
+            "at. Name a source of transactions, or train models of churn."
+        )
+    asked = {target for several in targets.values() for target in several}
+    if taken := sorted({name for target in asked for name in baselines[target]} & set(named)):
         raise SettingsError(
             f"{', '.join(taken)} is the name of a baseline, which is always tested: choose another name."
         )

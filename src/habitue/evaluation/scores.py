@@ -14,32 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from habitue.errors import DataError
-from habitue.evaluation.calibration import calibration_slope
-from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error
-from habitue.evaluation.ranking import (
-    FloatArray,
-    auc,
-    average_precision,
-    decile_mape,
-    lift_top_decile,
-    normalised_gini,
-    ratio,
-    spearman,
+from habitue.evaluation.calibration import (
+    calibration_intercept,
+    calibration_slope,
+    expected_calibration_error,
 )
+from habitue.evaluation.deciles import capture_top_decile, decile_mape, lift_top_decile
+from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error
+from habitue.evaluation.pairs import check_pair, check_weights
+from habitue.evaluation.profit import PUBLISHED_OFFER, Offer, expected_profits
+from habitue.evaluation.ranking import FloatArray, auc, average_precision, normalised_gini, ratio, spearman
 
-__all__ = [
-    "SCORES",
-    "Score",
-    "check_pair",
-]
+__all__ = ["SCORES", "Score", "check_pair", "profit_score"]
 
 ScoreFunction = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
@@ -65,12 +58,19 @@ class Score:
         negative, to values (B,). It trusts its input; calling the score checks first.
     ideal : float, optional
         The value to come close to, where `greater_is_better` is None.
+    order_only : bool
+        Whether only the order of the predictions counts, so that any finite numbers can be judged, also where
+        the target asks for probabilities.
+    is_headline : bool
+        Whether it stands in tables that have room for a few scores only.
 
     Examples
     --------
     >>> auc = SCORES["churned"][0]
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
+    >>> auc([0, 1], [3.2, 7.1])
+    1.0
     """
 
     name: str
@@ -80,6 +80,8 @@ class Score:
     unit: str
     function: ScoreFunction
     ideal: float | None = None
+    order_only: bool = False
+    is_headline: bool = True
 
     def __call__(
         self, outcome: npt.ArrayLike, prediction: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -101,84 +103,12 @@ class Score:
         Raises
         ------
         DataError
-            Lengths differ, values are missing, or churn predictions are no probabilities.
+            Lengths differ, values are missing, or churn predictions are no probabilities where the score is
+            not of their order only.
         """
-        actual, predicted = check_pair(outcome, prediction, target=self.target)
-        if sample_weight is None:
-            weights = np.ones(actual.size)
-        else:
-            weights = _check_weights(sample_weight, actual.size)
-        return float(self.function(actual, predicted, weights[np.newaxis])[0])
-
-
-def check_pair(
-    outcome: npt.ArrayLike, prediction: npt.ArrayLike, *, target: str | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Return outcome and prediction as arrays that belong together, or say what is wrong with them.
-
-    Parameters
-    ----------
-    outcome, prediction : array_like of shape (n,)
-        What happened and what was predicted. Two pandas objects must carry the same index in the same order.
-    target : str, optional
-        ``"churned"`` also asks for outcomes of 0 and 1 and predictions in [0, 1].
-
-    Returns
-    -------
-    tuple of two arrays of shape (n,)
-
-    Raises
-    ------
-    DataError
-        Lengths or indices differ, nothing is there, or values are missing or out of range.
-
-    Examples
-    --------
-    >>> check_pair([True, False], [0.9, 0.2], target="churned")
-    (array([1., 0.]), array([0.9, 0.2]))
-    """
-    indices = [values.index for values in (outcome, prediction) if isinstance(values, pd.Series)]
-    if len(indices) == 2 and not indices[0].equals(indices[1]):
-        raise DataError(
-            "outcome and prediction must have the same index in the same order; reindex one to the other"
-        )
-    actual, predicted = _check_numbers(outcome, "outcome"), _check_numbers(prediction, "prediction")
-    if actual.size != predicted.size:
-        raise DataError(
-            f"outcome and prediction must be of the same length, got {actual.size} and {predicted.size}"
-        )
-    if target == "churned":
-        if not np.isin(actual, (0.0, 1.0)).all():
-            raise DataError("outcome of churn must be 0 or 1 (or True and False), got other numbers")
-        if predicted.min() < 0.0 or predicted.max() > 1.0:
-            raise DataError(
-                "prediction of churn must be a probability in [0, 1],"
-                f" got values from {predicted.min():.6g} to {predicted.max():.6g}"
-            )
-    return actual, predicted
-
-
-def _check_numbers(values: npt.ArrayLike, name: str) -> FloatArray:
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers without gaps: {error}") from error
-    if numbers.ndim != 1 or numbers.size == 0:
-        raise DataError(f"{name} must be one number per customer, got an array of shape {numbers.shape}")
-    n_bad = int(numbers.size - np.isfinite(numbers).sum())
-    if n_bad:
-        raise DataError(f"{name} must be finite, got {n_bad} missing or infinite values of {numbers.size}")
-    return numbers
-
-
-def _check_weights(sample_weight: npt.ArrayLike, n: int) -> FloatArray:
-    weights = _check_numbers(sample_weight, "sample_weight")
-    if weights.size != n or weights.min() < 0.0 or weights.sum() == 0.0:
-        raise DataError(
-            f"sample_weight must be {n} weights, none negative and not all zero, got {weights.size}"
-            f" with minimum {weights.min():.6g} and sum {weights.sum():.6g}"
-        )
-    return weights
+        actual, predicted = check_pair(outcome, prediction, target=self.target, order_only=self.order_only)
+        weights = check_weights(sample_weight, actual.size)
+        return float(self.function(actual, predicted, weights)[0])
 
 
 # ---- the average last ----------------------------------------------------------------------------
@@ -210,6 +140,42 @@ def _bias(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> F
     return ratio(weights @ prediction - total, np.abs(total))
 
 
+# ---- money ---------------------------------------------------------------------------------------
+
+
+def profit_score(offer: Offer) -> Score:
+    """Return the score that says what a ranking earns with an offer: the expected maximum profit.
+
+    Parameters
+    ----------
+    offer : Offer
+        Its economics; those of ``SCORES`` are what published figures are computed with, not anybody's own.
+
+    Returns
+    -------
+    Score
+        ``"expected_maximum_profit"`` of the target ``"churned"``, in money per customer of the base.
+
+    Examples
+    --------
+    >>> score = profit_score(Offer(clv=500.0, cost=20.0))
+    >>> round(score([1, 0, 0, 0], [0.9, 0.4, 0.3, 0.2]), 2)
+    35.75
+    """
+    return Score(
+        "expected_maximum_profit",
+        "churned",
+        True,
+        "Money per customer of the base that a campaign to the best share of the list earns, if a customer "
+        f"kept is worth {offer.clv:g}, the offer costs {offer.cost:g}, a contact {offer.contact_cost:g}, "
+        f"and about {offer.mean_acceptance:.0%} of leavers accept.",
+        "money",
+        partial(expected_profits, offer=offer),
+        order_only=True,
+        is_headline=False,
+    )
+
+
 # ---- the table -----------------------------------------------------------------------------------
 
 _CHURN: Final = (
@@ -220,6 +186,7 @@ _CHURN: Final = (
         "How often a customer who leaves is ranked above one who stays; 0.5 is guessing.",
         "share",
         auc,
+        order_only=True,
     ),
     Score(
         "average_precision",
@@ -228,6 +195,7 @@ _CHURN: Final = (
         "Share of leavers among those ranked at the top, averaged over how far down the list one goes.",
         "share",
         average_precision,
+        order_only=True,
     ),
     Score(
         "brier",
@@ -255,13 +223,44 @@ _CHURN: Final = (
         ideal=1.0,
     ),
     Score(
+        "calibration_intercept",
+        "churned",
+        None,
+        "0 when as many leave as predicted; above 0 more leave (in log-odds), below 0 fewer.",
+        "nats",
+        calibration_intercept,
+        ideal=0.0,
+        is_headline=False,
+    ),
+    Score(
+        "ece",
+        "churned",
+        False,
+        "How far predicted and observed shares of leavers differ within tenths of customers, on average.",
+        "share",
+        expected_calibration_error,
+        is_headline=False,
+    ),
+    Score(
         "lift_top_decile",
         "churned",
         True,
         "How many times more leavers a campaign to the riskiest tenth reaches than one to a random tenth.",
         "ratio",
         lift_top_decile,
+        order_only=True,
     ),
+    Score(
+        "capture_top_decile",
+        "churned",
+        True,
+        "Share of all leavers whom a campaign to the riskiest tenth reaches.",
+        "share",
+        capture_top_decile,
+        order_only=True,
+        is_headline=False,
+    ),
+    profit_score(PUBLISHED_OFFER),
 )
 _SPEND: Final = (
     Score(
@@ -296,6 +295,7 @@ _SPEND: Final = (
         "How well the order of the predictions matches the order of the outcomes; 1 is the same order.",
         "share",
         spearman,
+        order_only=True,
     ),
     Score(
         "normalised_gini",
@@ -304,6 +304,7 @@ _SPEND: Final = (
         "Share of what a perfect ranking would gain over a random one that this ranking gains.",
         "share",
         normalised_gini,
+        order_only=True,
     ),
     Score(
         "decile_mape",

@@ -1,9 +1,9 @@
 """From features to one SQL statement, and from that to X.
 
 All features that read one relation cost one scan of it; `habitue.features.relations` says what relations
-there are. Who is a customer: whoever had bought something by the cutoff; in a log without transactions,
-whoever has a contract that had not ended by then. Every customer has one row. Counts of what they have no
-record of are 0, everything else is missing.
+there are. Who is a customer: whoever had bought something by the cutoff; where contracts are the main kind of
+the history, whoever has one that had not ended by then. Every customer has one row. Counts of what they have
+no record of are 0, everything else is missing.
 
 Many records are described one part of the customers after the other, in bounded memory; of few records
 several cutoffs are described at once, as planning a statement takes longer than running it. Neither changes a
@@ -29,7 +29,7 @@ from habitue.features.relations import RELATIONS, Relation, records_sql, with_wh
 from habitue.records import History
 from habitue.records.dialects import canonical
 from habitue.records.engine import quoted
-from habitue.records.history import MAIN_KINDS, Histories
+from habitue.records.history import Histories, main_kind
 
 __all__ = ["build", "build_each", "matrix", "statement"]
 
@@ -61,7 +61,7 @@ def statement(history: History | Histories, features: Sequence[Feature]) -> str:
         Where a feature reads records, or columns of them, that the log lacks.
     """
     _refuse_lacking(history, features)
-    who, keys = _WHO[_main_kind(history)], ", ".join(history.keys)
+    who, keys = _WHO[main_kind(history.kinds)], ", ".join(history.keys)
     by_relation = groupby(sorted(features, key=_place), key=lambda chosen: chosen.reads)
     grouped = {who: [], **{relation: list(members) for relation, members in by_relation}}
     tables = [
@@ -97,10 +97,6 @@ def _query(history: History | Histories, relation: Relation) -> str:
         return _canonical(relation.sql.format(key=", ".join(history.keys)), history.day)
     kind = relation.name
     return records_sql(kind, history.relation(kind), history.columns(kind))
-
-
-def _main_kind(history: History | Histories) -> str:
-    return next(kind for kind in MAIN_KINDS if kind in history.kinds)
 
 
 def _place(chosen: Feature) -> int:
@@ -235,7 +231,7 @@ def build_each(histories: Histories, features: Sequence[Feature], *, horizon: in
 
 
 def _nobody(history: History | Histories, cutoff: date) -> DataError:
-    told = {"transactions": "had bought anything", "contracts": "had a contract"}[_main_kind(history)]
+    told = {"transactions": "had bought anything", "contracts": "had a contract"}[main_kind(history.kinds)]
     return DataError(f"Nobody {told} by {cutoff}; choose another cutoff.")
 
 

@@ -6,6 +6,8 @@ batch, a served model and Spark.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -19,47 +21,50 @@ from habitue.models.value_interval import ValueInterval
 
 __all__ = ["ChurnAnswers", "ValueAnswers"]
 
-_Boosted = (BoostedChurnClassifier, BoostedValueRegressor)
 _HISTORY = ("frequency", "recency", "T")
 _SPEND = (*_HISTORY, "monetary_value")
 
 
 @persistent
 class ChurnAnswers(BaseEstimator):
-    """Who is about to leave: p_alive and churn_probability.
+    """Who is about to leave: churn_probability, and p_alive where purchases tell it.
 
     Parameters
     ----------
     classifier : BoostedChurnClassifier or BTYDChurnClassifier
         Fitted.
-    purchases : PurchaseModel
-        Fitted; gives p_alive.
+    purchases : PurchaseModel or None
+        Fitted; gives p_alive, which is not answered where None.
     horizon : int
         Days ahead that the classifier was trained for.
     population : str
         What was learned of the population before the features were built, as text; it is only carried along.
+    churn : {"transactions", "contracts"}
+        The records that told who is a customer and who churned; it is only carried along.
     """
 
     def __init__(
         self,
         *,
         classifier: BoostedChurnClassifier | BTYDChurnClassifier,
-        purchases: PurchaseModel,
+        purchases: PurchaseModel | None,
         horizon: int,
         population: str = "",
+        churn: str = "transactions",
     ) -> None:
         self.classifier = classifier
         self.purchases = purchases
         self.horizon = horizon
         self.population = population
+        self.churn = churn
 
     @property
     def input_columns_(self) -> list[str]:
         """Columns of X that are needed."""
-        return _columns(self.classifier, _HISTORY)
+        return _columns(self.classifier, () if self.purchases is None else _HISTORY)
 
     def answer(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return p_alive and churn_probability.
+        """Return p_alive, where purchases tell it, and churn_probability.
 
         Parameters
         ----------
@@ -68,18 +73,16 @@ class ChurnAnswers(BaseEstimator):
 
         Returns
         -------
-        DataFrame of shape (n_customers, 2)
-            Two probabilities, indexed like X.
+        DataFrame of shape (n_customers, 2) or (n_customers, 1)
+            Probabilities, indexed like X.
 
         Raises
         ------
         SchemaError
             Where a column is missing.
         """
-        answers = {
-            "p_alive": np.asarray(self.purchases.p_alive(X)),
-            "churn_probability": self.classifier.predict_proba(X)[:, 1],
-        }
+        alive = {} if self.purchases is None else {"p_alive": np.asarray(self.purchases.p_alive(X))}
+        answers = alive | {"churn_probability": self.classifier.predict_proba(X)[:, 1]}
         return pd.DataFrame(answers, index=X.index)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +101,7 @@ class ChurnAnswers(BaseEstimator):
         return self.classifier.contributions(X)
 
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the values that reasons name: X, and inactivity = T - recency.
+        """Return the values that reasons name: X, and inactivity = T - recency where there are purchases.
 
         Parameters
         ----------
@@ -207,7 +210,7 @@ def _columns(model: BaseEstimator, needed: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys([*needed, *own]))
 
 
-def _told_values(model: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
+def _told_values(model: Any, X: pd.DataFrame) -> pd.DataFrame:
     """Return X, inactivity, and what the model itself adds."""
-    values = model.reason_values(X) if isinstance(model, _Boosted) else X
-    return values.assign(inactivity=X["T"] - X["recency"])
+    values = model.reason_values(X) if hasattr(model, "reason_values") else X
+    return values.assign(inactivity=X["T"] - X["recency"]) if {"T", "recency"} <= set(X.columns) else values

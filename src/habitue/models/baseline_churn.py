@@ -1,7 +1,8 @@
 """Churn predictions that cost nothing: what every churn model must beat before anyone should believe it.
 
 They learn one rate, repeat the last period, extrapolate a customer's own rate, or follow the managers' rule
-that who has been silent too long is lost: hard to beat (Wuebben & Wangenheim 2008), so no straw men.
+that who has been silent too long is lost: hard to beat (Wuebben & Wangenheim 2008), so no straw men. Of
+contracts they learn the rate by tenure, and know the rule that who is free to go soon, goes.
 
 One that needs no outcome to fit says so in its scikit-learn tags (``target_tags.required`` is False).
 ``feature_names_in_`` names the columns that an estimator looks at. Nothing here is tuned.
@@ -9,7 +10,7 @@ One that needs no outcome to fit says so in its scikit-learn tags (``target_tags
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,89 @@ from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import FloatArray, read_churned
 from habitue.models.persistence import persistent
+from habitue.models.purchase_history import read_columns
 
-__all__ = ["BaseRateClassifier", "HiatusClassifier", "LastPeriodRepeatClassifier", "RateClassifier"]
+__all__ = [
+    "BaseRateClassifier",
+    "ContractEndClassifier",
+    "HiatusClassifier",
+    "LastPeriodRepeatClassifier",
+    "RateClassifier",
+    "TenureClassifier",
+]
+
+_FEWEST, _MOST_GROUPS = 50, 10
+"""Rates by tenure are of groups of at least so many customers, and at most so many groups."""
+
+
+class _Rule(LikelierClass, ClassifierMixin, BaseEstimator):
+    """A rule that looks at few columns; a subclass names them, and says what is learned and predicted."""
+
+    _READS: ClassVar[tuple[str, ...]] = ()
+
+    if TYPE_CHECKING:
+        feature_names_in_: npt.NDArray[np.str_]
+        n_features_in_: int
+
+        def _learn(self, columns: FloatArray, churned: FloatArray) -> None: ...
+        def _churn(self, columns: FloatArray) -> FloatArray: ...
+
+    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
+        """Learn from customers whose outcome is known.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With the columns that the rule reads.
+        y : array_like of shape (n_customers,)
+            True or 1 for those who churned within the horizon.
+
+        Raises
+        ------
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing that is needed, y has gaps, another length than X or is not True and
+            False (1 and 0).
+        """
+        columns = self._read(X)
+        churned, self.classes_ = read_churned(y, len(X))
+        self.feature_names_in_, self.n_features_in_ = np.array(self._READS, np.str_), len(self._READS)
+        self._learn(columns, churned)
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
+        """Return the chances of staying and of churning.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With the columns that the rule reads.
+
+        Returns
+        -------
+        ndarray of shape (n_customers, 2)
+            Column 1 is P(churn within the horizon).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        SchemaError
+            Where a column is missing or not numeric.
+        DataError
+            Where a value is missing that is needed, or infinite.
+        """
+        check_is_fitted(self)
+        return both_classes(self._churn(self._read(X)))
+
+    def _read(self, X: pd.DataFrame) -> FloatArray:
+        """Return the columns as rows."""
+        return finite_columns(X, *self._READS) if self._READS else np.empty((0, len(X)))
 
 
 @persistent
-class BaseRateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
+class BaseRateClassifier(_Rule):
     """Give everybody the churn rate of the past.
 
     Attributes
@@ -45,50 +123,15 @@ class BaseRateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     array([0.75, 0.25])
     """
 
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the churn rate.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            Only its length counts.
-        y : array_like of shape (n_customers,)
-            True or 1 for those who bought nothing within the horizon.
-
-        Raises
-        ------
-        DataError
-            Where y has gaps, another length than X or is not True and False (1 and 0).
-        """
-        self.feature_names_in_, self.n_features_in_ = np.array([], dtype=np.str_), 0
-        churned, self.classes_ = read_churned(y, len(X))
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:  # noqa: ARG002
         self.churn_rate_ = float(churned.mean())
-        return self
 
-    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the chances of staying and of churning.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            Only its length counts.
-
-        Returns
-        -------
-        ndarray of shape (n_customers, 2)
-            Column 1 is P(no purchase within the horizon).
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        """
-        check_is_fitted(self)
-        return both_classes(np.full(len(X), self.churn_rate_))
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return np.full(columns.shape[1], self.churn_rate_)
 
 
 @persistent
-class HiatusClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
+class HiatusClassifier(_Rule):
     """Count a customer as lost who has been silent for longer than a threshold: the managers' rule.
 
     Attributes
@@ -119,61 +162,19 @@ class HiatusClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     (30.0, array([0.33, 0.33, 0.33, 1.  , 1.  ]))
     """
 
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the threshold.
+    _READS: ClassVar[tuple[str, ...]] = ("inactivity",)
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `inactivity`, in days.
-        y : array_like of shape (n_customers,)
-            True or 1 for those who bought nothing within the horizon.
-
-        Raises
-        ------
-        SchemaError
-            Where a column is missing or not numeric.
-        DataError
-            Where a value is missing, y has another length than X or is not True and False (1 and 0).
-        """
-        self.feature_names_in_, self.n_features_in_ = np.array(["inactivity"]), 1
-        (inactivity,) = finite_columns(X, "inactivity")
-        churned, self.classes_ = read_churned(y, len(inactivity))
-        self.threshold_ = _fewest_errors(inactivity, churned)
-        silent = inactivity > self.threshold_
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:
+        self.threshold_ = _fewest_errors(columns[0], churned)
+        silent = columns[0] > self.threshold_
         self.churn_rate_silent_, self.churn_rate_active_ = _rates_by_side(silent, churned)
-        return self
 
-    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the chances of staying and of churning.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `inactivity`, in days.
-
-        Returns
-        -------
-        ndarray of shape (n_customers, 2)
-            Column 1 is P(no purchase within the horizon).
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        SchemaError
-            Where a column is missing or not numeric.
-        DataError
-            Where a value is missing or infinite.
-        """
-        check_is_fitted(self)
-        (inactivity,) = finite_columns(X, "inactivity")
-        silent = inactivity > self.threshold_
-        return both_classes(np.where(silent, self.churn_rate_silent_, self.churn_rate_active_))
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return np.where(columns[0] > self.threshold_, self.churn_rate_silent_, self.churn_rate_active_)
 
 
 @persistent
-class LastPeriodRepeatClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
+class LastPeriodRepeatClassifier(_Rule):
     """Expect from everybody what the last period showed: who bought nothing then will buy nothing now.
 
     Attributes
@@ -194,58 +195,17 @@ class LastPeriodRepeatClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     array([0.67, 0.67, 0.67, 0.  , 0.  ])
     """
 
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Learn the churn rate of those with and without a purchase in the last period.
+    _READS: ClassVar[tuple[str, ...]] = ("n_purchases_last_period",)
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `n_purchases_last_period`.
-        y : array_like of shape (n_customers,)
-            True or 1 for those who bought nothing within the horizon.
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:
+        self.churn_rate_silent_, self.churn_rate_active_ = _rates_by_side(columns[0] <= 0.0, churned)
 
-        Raises
-        ------
-        SchemaError
-            Where a column is missing or not numeric.
-        DataError
-            Where a value is missing, y has another length than X or is not True and False (1 and 0).
-        """
-        self.feature_names_in_, self.n_features_in_ = np.array(["n_purchases_last_period"]), 1
-        (purchases,) = finite_columns(X, "n_purchases_last_period")
-        churned, self.classes_ = read_churned(y, len(purchases))
-        self.churn_rate_silent_, self.churn_rate_active_ = _rates_by_side(purchases <= 0.0, churned)
-        return self
-
-    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the chances of staying and of churning.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `n_purchases_last_period`.
-
-        Returns
-        -------
-        ndarray of shape (n_customers, 2)
-            Column 1 is P(no purchase within the horizon).
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        SchemaError
-            Where a column is missing or not numeric.
-        DataError
-            Where a value is missing or infinite.
-        """
-        check_is_fitted(self)
-        (purchases,) = finite_columns(X, "n_purchases_last_period")
-        return both_classes(np.where(purchases <= 0.0, self.churn_rate_silent_, self.churn_rate_active_))
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return np.where(columns[0] <= 0.0, self.churn_rate_silent_, self.churn_rate_active_)
 
 
 @persistent
-class RateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
+class RateClassifier(_Rule):
     """Expect purchases to come at random at each customer's own rate so far, and nobody ever to leave.
 
     Parameters
@@ -270,6 +230,8 @@ class RateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     array([1.   , 0.368])
     """
 
+    _READS: ClassVar[tuple[str, ...]] = ("frequency", "T")
+
     def __init__(self, *, horizon: float) -> None:
         self.horizon = horizon
 
@@ -292,42 +254,115 @@ class RateClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         SettingsError
             Where the horizon is no finite number above 0.
         """
+        return super().fit(X, np.zeros(len(X), dtype=np.bool_) if y is None else y)
+
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:  # noqa: ARG002
         check_setting("horizon", self.horizon, above=0)
-        self.feature_names_in_, self.n_features_in_ = np.array(["frequency", "T"]), 2
-        finite_columns(X, "frequency", "T")
-        self.classes_ = np.array([False, True]) if y is None else read_churned(y, len(X))[1]
-        return self
 
-    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the chances of staying and of churning.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_customers, n_features)
-            With `frequency` and `T`, in days.
-
-        Returns
-        -------
-        ndarray of shape (n_customers, 2)
-            Column 1 is P(no purchase within the horizon).
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        SchemaError
-            Where a column is missing or not numeric.
-        DataError
-            Where a value is missing or infinite.
-        """
-        check_is_fitted(self)
-        return both_classes(np.exp(-self.horizon * purchase_rate(*finite_columns(X, "frequency", "T"))))
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return np.exp(-self.horizon * purchase_rate(*columns))
 
     def __sklearn_tags__(self) -> Tags:
         """Tell that no outcome is needed."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
         return tags
+
+
+@persistent
+class TenureClassifier(_Rule):
+    """Give each customer the churn rate of those who had been under contract for about as long.
+
+    Attributes
+    ----------
+    edges_ : array of shape (n_groups - 1,)
+        Days of tenure up to which each group but the last goes.
+    churn_rates_ : array of shape (n_groups,)
+        Share of churners in each group, at fit; the probabilities that are predicted.
+    classes_ : array of shape (2,)
+        Stays, churns.
+
+    Notes
+    -----
+    Of the n customers still there at a tenure, d are lost within the horizon: d / n is a factor of Kaplan and
+    Meier's estimate, the chance to be lost given to have stayed so long. Groups of customers of neighbouring
+    tenures, ten of about one size or fewer where each would hold less than 50, keep it from following chance.
+
+    References
+    ----------
+    Kaplan and Meier (1958), Nonparametric estimation from incomplete observations, Journal of the American
+    Statistical Association 53, 457-481, eq. 2a.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"contract_tenure": np.repeat([30.0, 400.0], 50)})
+    >>> model = TenureClassifier().fit(X, np.arange(100) < 20)
+    >>> model.edges_, model.churn_rates_
+    (array([30.]), array([0.4, 0. ]))
+    """
+
+    _READS: ClassVar[tuple[str, ...]] = ("contract_tenure",)
+
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:
+        tenure = columns[0]
+        n_groups = int(np.clip(len(tenure) // _FEWEST, 1, _MOST_GROUPS))
+        edges = np.unique(np.quantile(tenure, np.arange(1, n_groups) / n_groups, method="inverted_cdf"))
+        self.edges_ = edges[edges < tenure.max()]
+        group = np.searchsorted(self.edges_, tenure)
+        self.churn_rates_ = np.bincount(group, weights=churned) / np.bincount(group)
+
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return self.churn_rates_[np.searchsorted(self.edges_, columns[0])]
+
+
+@persistent
+class ContractEndClassifier(_Rule):
+    """Count a customer as lost whose contracts may all end within the horizon, none renewing itself.
+
+    Parameters
+    ----------
+    horizon : float
+        Length of the period to predict, in days.
+
+    Attributes
+    ----------
+    churn_rate_ending_, churn_rate_bound_ : float
+        Share of churners among those and among the others, at fit; the probabilities that are predicted.
+    classes_ : array of shape (2,)
+        Stays, churns.
+
+    Notes
+    -----
+    Where it is not known when contracts may end (`contract_days_left_max` is missing) they may, and where it
+    is not known whether they renew (`auto_renew_share` is missing) they do not: the rule then rests on what
+    is known, and predicts the base rate where nothing is.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"contract_days_left_max": [5, 20, 300, 9], "auto_renew_share": [0, 0, 0, 1]})
+    >>> model = ContractEndClassifier(horizon=30).fit(X, [True, False, False, False])
+    >>> model.predict_proba(X)[:, 1]
+    array([0.5, 0.5, 0. , 0. ])
+    """
+
+    _READS: ClassVar[tuple[str, ...]] = ("contract_days_left_max", "auto_renew_share")
+
+    def __init__(self, *, horizon: float) -> None:
+        self.horizon = horizon
+
+    def _read(self, X: pd.DataFrame) -> FloatArray:
+        return read_columns(X, self._READS).values.T
+
+    def _learn(self, columns: FloatArray, churned: FloatArray) -> None:
+        check_setting("horizon", self.horizon, above=0)
+        self.churn_rate_ending_, self.churn_rate_bound_ = _rates_by_side(self._ending(columns), churned)
+
+    def _churn(self, columns: FloatArray) -> FloatArray:
+        return np.where(self._ending(columns), self.churn_rate_ending_, self.churn_rate_bound_)
+
+    def _ending(self, columns: FloatArray) -> npt.NDArray[np.bool_]:
+        days_left, renewing = columns
+        return ~(days_left > self.horizon) & ~(renewing > 0.0)
 
 
 def _fewest_errors(inactivity: FloatArray, churned: FloatArray) -> float:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 
-from habitue.errors import DataError
+from habitue.errors import DataError, SettingsError
 from habitue.models import boosting
 from habitue.models.btyd_features import BTYDFeatures
 from habitue.models.likelier_class import LikelierClass, both_classes
+from habitue.models.out_of_time import Fold
 from habitue.models.outcomes import read_churned
 from habitue.models.persistence import persistent
+from habitue.models.probability_calibration import CALIBRATORS, Calibrator, choose_calibrator
 from habitue.models.purchase_history import CustomerTable, read_weights
+from habitue.vocabulary import Direction
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -24,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["BoostedChurnClassifier"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_NO_MOVE = 1e-9
+"""Log-odds from the base, below which a customer has no reasons to share calibration among."""
+_SMALLEST = 1e-12
+"""Chance that log-odds are told of, at least."""
 
 
 @persistent
@@ -35,7 +45,7 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     n_estimators : int
-        Trees.
+        Trees, at most. With early stopping, as many as serve customers best whom the trees have not seen.
     learning_rate : float
         Shrinkage of each, in (0, 1].
     num_leaves : int
@@ -48,10 +58,17 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Ridge on leaf values.
     colsample_bytree : float
         Share of features that a tree may use.
+    early_stopping : bool
+        Whether customers of the last cutoff whom the trees have not seen say how many trees there are.
+    calibration : str
+        What makes probabilities mean what they say, learned from the same customers: a name of `CALIBRATORS`,
+        or "auto" for the simplest of them that none is clearly better than.
+    monotone : bool
+        Whether a feature may only ever act in the direction that the vocabulary expects of it.
     btyd_features : bool
         Whether the answers of BG/NBD and gamma-gamma stand beside the columns of X; see `BTYDFeatures`.
     horizon : int
-        Days ahead that y was made with; only those answers need it.
+        Days ahead that y was made with; says which cutoffs' outcomes were known by the last one.
     random_state : int
         Seed; the same seed and data give the same trees.
     n_jobs : int, optional
@@ -61,6 +78,12 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     ----------
     booster_ : lightgbm.Booster
         The trees.
+    n_trees_ : int
+        Their number.
+    calibration_ : str
+        The name of what was chosen.
+    calibrator_ : estimator
+        It, fitted.
     classes_ : ndarray of shape (2,)
         Stays, churns.
     btyd_ : BTYDFeatures
@@ -74,6 +97,11 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     -----
     Minimises log loss, a proper score, so that probabilities mean what they say; rare churners are not
     resampled, which would break that.
+
+    How many trees, and how far probabilities are off, is learned from customers whom a copy of the trees has
+    not seen, at the last cutoff of X, where the copy knew only outcomes that were known by then: as far ahead
+    as the model will be asked. That takes about as long again as the trees themselves. Where fewer than
+    60 customers of the rarer class can be judged so, there are at most 100 trees and no calibration.
 
     References
     ----------
@@ -91,6 +119,9 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
 
     if TYPE_CHECKING:
         booster_: Booster
+        n_trees_: int
+        calibration_: str
+        calibrator_: Calibrator
         btyd_: BTYDFeatures
         classes_: npt.NDArray[np.generic]
         feature_names_in_: npt.NDArray[np.object_]
@@ -99,13 +130,16 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        n_estimators: int = 150,
+        n_estimators: int = 500,
         learning_rate: float = 0.05,
         num_leaves: int = 15,
         max_depth: int = 5,
         min_child_samples: int = 50,
         reg_lambda: float = 1.0,
         colsample_bytree: float = 0.8,
+        early_stopping: bool = True,
+        calibration: str = "auto",
+        monotone: bool = False,
         btyd_features: bool = False,
         horizon: int = 91,
         random_state: int = 0,
@@ -118,6 +152,9 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         self.min_child_samples = min_child_samples
         self.reg_lambda = reg_lambda
         self.colsample_bytree = colsample_bytree
+        self.early_stopping = early_stopping
+        self.calibration = calibration
+        self.monotone = monotone
         self.btyd_features = btyd_features
         self.horizon = horizon
         self.random_state = random_state
@@ -146,9 +183,37 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         churned, self.classes_ = read_churned(boosting.needed(self, y), len(matrix))
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
         _refuse_one_class(churned if weights is None else churned[weights > 0])
-        settings = boosting.settings_of(self) | {"objective": "binary"}
-        self.booster_ = boosting.train(matrix, churned, weights, settings, n_estimators=self.n_estimators)
+        settings = boosting.settings_of(self) | {"objective": "binary", "metric": "binary_logloss"}
+        if self.monotone:
+            settings["monotone_constraints"] = boosting.expected_directions(self, more_is=Direction.LEAVES)
+        folds = _both_to_be_judged(boosting.folds_of(self, X, weights), churned)
+        blind = self.early_stopping and not folds
+        grown = boosting.grow(
+            matrix,
+            churned,
+            weights,
+            settings,
+            folds=folds,
+            early_stopping=self.early_stopping,
+            n_estimators=min(self.n_estimators, boosting.UNJUDGED_TREES) if blind else self.n_estimators,
+        )
+        self.booster_, self.n_trees_ = grown.booster, grown.n_trees
+        chosen = choose_calibrator(
+            expit(grown.judged), churned[grown.rows], grown.folds, candidates=self._candidates(folds)
+        )
+        self.calibration_, self.calibrator_ = chosen.name, chosen.calibrator
         return self
+
+    def _candidates(self, folds: Sequence[Fold]) -> list[str]:
+        """Ways of calibration to choose from: none is left where nobody could be judged."""
+        possible = ["auto", *CALIBRATORS]
+        if self.calibration not in possible:
+            raise SettingsError(
+                f"calibration must be one of {', '.join(possible)}; got {self.calibration!r}."
+            )
+        if not folds:
+            return ["none"]
+        return list(CALIBRATORS) if self.calibration == "auto" else [self.calibration]
 
     def predict_proba(self, X: CustomerTable) -> FloatArray:
         """Return the chances of staying and of churning.
@@ -170,7 +235,7 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         """
         matrix = boosting.known_matrix(self, X)
         churn = np.asarray(self.booster_.predict(matrix), dtype=np.float64)
-        return both_classes(churn)
+        return both_classes(self.calibrator_.calibrate(churn))
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of churning (exact SHAP values).
@@ -183,9 +248,28 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Returns
         -------
         DataFrame of shape (n_customers, n_trained)
-            One column for each feature of fitting, and each answer of probability models.
+            One column for each feature of fitting, and each answer of probability models. What calibration
+            does to the log-odds is shared out in proportion: with `base_value_` they add up to the log-odds
+            of the prediction.
         """
-        return boosting.contributions(self, X)
+        told = boosting.contributions(self, X)
+        moved = told.to_numpy().sum(axis=1)
+        calibrated = self._log_odds(self._raw_base() + moved) - self.base_value_
+        share = np.divide(calibrated, moved, out=np.ones_like(moved), where=np.abs(moved) > _NO_MOVE)
+        return told * share[:, np.newaxis]
+
+    @property
+    def base_value_(self) -> float:
+        """Log-odds of churning that contributions start from."""
+        return float(self._log_odds(np.array([self._raw_base()]))[0])
+
+    def _raw_base(self) -> float:
+        return float(boosting.base_parts(self, self.booster_)[0, -1])
+
+    def _log_odds(self, raw: FloatArray) -> FloatArray:
+        """Log-odds after calibration, of log-odds before."""
+        churn = np.clip(self.calibrator_.calibrate(expit(raw)), _SMALLEST, 1.0 - _SMALLEST)
+        return logit(churn)
 
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the values that contributions speak of: X, and answers of probability models beside it.
@@ -204,6 +288,14 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         if tags.classifier_tags is not None:
             tags.classifier_tags.multi_class = False
         return tags
+
+
+def _both_to_be_judged(folds: Sequence[Fold], churned: FloatArray) -> Sequence[Fold]:
+    """Return the folds, or none where they hold too few of one class to learn anything from."""
+    judged = sum(int(churned[fold.judged].sum()) for fold in folds)
+    rarer = min(judged, sum(len(fold.judged) for fold in folds) - judged)
+    both = all(len(np.unique(churned[rows])) == 2 for fold in folds for rows in fold)
+    return folds if both and rarer >= boosting.FEWEST_JUDGED else []
 
 
 def _refuse_one_class(churned: FloatArray) -> None:

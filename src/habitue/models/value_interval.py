@@ -14,6 +14,7 @@ from habitue.errors import DataError, HabitueWarning, SettingsError
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import read_amounts
 from habitue.models.persistence import persistent
+from habitue.numerics.conformal import conformal_quantile, enough_for, level_edges
 
 __all__ = ["ValueInterval"]
 
@@ -109,8 +110,8 @@ class ValueInterval(BaseEstimator):
             raise DataError("An interval needs customers with a predicted spend above 0; there are none.")
         ratio, predicted = spent[some] / predicted[some], predicted[some]
         _warn_if_too_few(len(ratio), self.confidence)
-        at_least = max(_AT_LEAST, _enough(self.confidence))
-        self.edges_ = _edges(predicted, int(self.n_levels), at_least)
+        at_least = max(_AT_LEAST, enough_for((1.0 + self.confidence) / 2.0))
+        self.edges_ = level_edges(predicted, int(self.n_levels), at_least)
         level = np.searchsorted(self.edges_, predicted, side="right")
         ends = [_ends(ratio[level == place], self.confidence) for place in range(len(self.edges_) + 1)]
         self.lower_, self.upper_ = (np.array(end) for end in zip(*ends, strict=True))
@@ -146,15 +147,11 @@ def _read_predictions(prediction: npt.ArrayLike) -> FloatArray:
     return predicted
 
 
-def _enough(confidence: float) -> int:
-    """Return how many customers it takes for order statistics to hold the share at both ends."""
-    return int(np.ceil(2.0 / (1.0 - confidence) - 1.0 - 1e-9))
-
-
 def _warn_if_too_few(n_customers: int, confidence: float) -> None:
-    if n_customers < _enough(confidence):
+    enough = enough_for((1.0 + confidence) / 2.0)
+    if n_customers < enough:
         warnings.warn(
-            f"An interval that holds for {confidence:.0%} of customers takes {_enough(confidence)} or more "
+            f"An interval that holds for {confidence:.0%} of customers takes {enough} or more "
             f"to learn from; there are {n_customers} with a predicted spend above 0. It now spans all that "
             "was seen of them, which holds less often. Use more customers or a lower confidence.",
             HabitueWarning,
@@ -162,19 +159,7 @@ def _warn_if_too_few(n_customers: int, confidence: float) -> None:
         )
 
 
-def _edges(predicted: FloatArray, n_levels: int, at_least: int) -> FloatArray:
-    """Cut predictions into levels of about equal size; equal predictions stay together, no level is small."""
-    ordered = np.sort(predicted)
-    starts = [0]
-    for place in range(1, n_levels):
-        start = int(np.searchsorted(ordered, ordered[place * len(ordered) // n_levels]))
-        if start - starts[-1] >= at_least and len(ordered) - start >= at_least:
-            starts.append(start)
-    return ordered[starts[1:]]
-
-
 def _ends(ratio: FloatArray, confidence: float) -> tuple[float, float]:
     """Order statistics that leave out at most (1 - confidence) / 2 a side, for a further customer too."""
-    ordered = np.sort(ratio)
-    outside = max(int(np.floor((1.0 - confidence) / 2.0 * (len(ordered) + 1) + 1e-9)), 1)
-    return float(ordered[outside - 1]), float(ordered[len(ordered) - outside])
+    share = (1.0 + confidence) / 2.0
+    return -conformal_quantile(-ratio, share), conformal_quantile(ratio, share)

@@ -24,7 +24,12 @@ A family's functions have the same names everywhere (``log_likelihood``, ``p_ali
     sbg  bdw                       contracts                   bdw_survival, long_sums
     gamma_gamma                    spend
     discounting  purchases         money later; what simulators return
+    churn_profit                   what a campaign to keep customers earns
+    calibration_maps               probabilities that mean what they say
+    zero_inflated_lognormal        spend, most of it nothing    spend_losses, rescaling
+    discrete_hazards               when customers leave, period by period    censored_scores
     psis  ensemble  convergence    draws from a posterior      log_density
+    conformal                      intervals that hold as often as they say
     arrays  beta_ratio  many_rows  panels  quadrature          tools of all of them
 """
 

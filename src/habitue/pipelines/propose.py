@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from habitue.errors import SettingsError
+from habitue.errors import SchemaError, SettingsError
 from habitue.pipelines.columns_of_kinds import guess_decimal_of, guess_kind
 from habitue.pipelines.settings import WHOLE_LOG, Settings, as_settings
 from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine
+from habitue.records.history import MAIN_KINDS
 from habitue.records.reading import sources_of
 from habitue.records.sources import open_source
 
-__all__ = ["Proposal", "Table", "look_at", "propose", "propose_horizon"]
+__all__ = ["Proposal", "Table", "look_at", "main_kind_of", "propose", "propose_horizon"]
 
 _USUAL_GAP = """
 SELECT quantile_cont(gap, 0.75) FROM (
@@ -174,6 +175,41 @@ def look_at(kind: str, source: str, given: Mapping[str, str]) -> Table:
     if decimal is not None:
         reading.setdefault("decimal", decimal)
     return Table(source, reading, tuple(types))
+
+
+def main_kind_of(source: str, named: str | None, given: Mapping[str, str]) -> str:
+    """Tell whether a source that was named alone holds transactions or contracts.
+
+    Parameters
+    ----------
+    source : str
+        A path or URL.
+    named : str or None
+        Kind of record that its name speaks of.
+    given : Mapping[str, str]
+        Settings of its table that the user named already.
+
+    Returns
+    -------
+    str
+        What its name says. Where that says neither: contracts where its columns say when they begin and end,
+        or do not look like those of transactions.
+    """
+    if named in MAIN_KINDS:
+        return named
+    contracts = _read_as("contracts", source, given)
+    if contracts and ("ended_at" in contracts or not _read_as("transactions", source, given)):
+        return "contracts"
+    return "transactions"
+
+
+def _read_as(kind: str, source: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Return how a source would be read as one kind of record; nothing where it lacks what that needs."""
+    own = {name: column for name, column in given.items() if name not in WHOLE_LOG}
+    try:
+        return look_at(kind, source, own).reading
+    except SchemaError:
+        return {}
 
 
 def _settings_of(tables: Mapping[str, Table], whole: Mapping[str, str]) -> Settings:

@@ -18,18 +18,33 @@ from habitue.pipelines.settings import LONGEST_HORIZON, Strict, read_toml
 __all__ = ["Challenger", "ChampionRule", "Recipe", "built_in_recipe", "read_recipe"]
 
 _MODELS = {
-    "churned": ("BTYDChurnClassifier", "BoostedChurnClassifier"),
+    "churned": (
+        "BTYDChurnClassifier",
+        "LogisticChurnClassifier",
+        "BoostedHazardModel",
+        "BoostedChurnClassifier",
+    ),
     "spend": ("BTYDValueRegressor", "BoostedValueRegressor"),
 }
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_ .()-]*$"
 """Names that a reference such as ``name@champion`` can hold."""
 
 _PRETTY = {
+    "LogisticChurnClassifier": "logistic",
+    "BoostedHazardModel": "LightGBM hazards",
     "BTYDChurnClassifier": "BG/NBD",
     "BTYDValueRegressor": "BG/NBD + gamma-gamma",
     "BoostedChurnClassifier": "LightGBM",
     "BoostedValueRegressor": "LightGBM",
 }
+
+
+class Tuning(Strict):
+    """The budget under which a challenger's settings are searched."""
+
+    n_trials: int = Field(default=40, gt=0)
+    seconds: float | None = Field(default=None, gt=0)
+    random_state: int = 0
 
 
 class Challenger(Strict):
@@ -38,13 +53,20 @@ class Challenger(Strict):
     model: str
     label: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
+    tune: Tuning | None = None
 
     @property
     def name(self) -> str:
         """How tables name it."""
-        return self.label or _PRETTY.get(self.model, self.model)
+        pretty = _PRETTY.get(self.model, self.model)
+        return self.label or (pretty if self.tune is None else f"{pretty} (tuned)")
 
     def build(self) -> BaseEstimator:
+        """Make the unfitted estimator, and the search of its settings around it where there is one."""
+        made = self.untuned()
+        return made if self.tune is None else models.TunedModel(made, **self.tune.model_dump())
+
+    def untuned(self) -> BaseEstimator:
         """Make the unfitted estimator.
 
         Raises
@@ -89,6 +111,8 @@ class Recipe(Strict):
 
     name: str = Field(pattern=_NAME)
     target: Literal["churned", "spend"]
+    churn: Literal["transactions", "contracts"] | None = None
+    """Records that tell who is a customer and who churned; transactions where None and there are any."""
     horizon: int | None = Field(default=None, gt=0, le=LONGEST_HORIZON)
     features: list[str] | None = None
     interval: float = Field(default=0.8, gt=0, lt=1)
@@ -102,8 +126,13 @@ class Recipe(Strict):
         Raises
         ------
         SettingsError
-            Where a model, parameter or metric is unknown, or two challengers bear one name.
+            Where a model, parameter or metric is unknown, two challengers bear one name, or what contracts do
+            not tell is to be learned from them.
         """
+        if self.churn == "contracts" and self.target != "churned":
+            raise SettingsError(
+                "churn = 'contracts' goes with target = 'churned': spend is learned from purchases."
+            )
         for one in self.challengers:
             if one.model not in _MODELS[self.target]:
                 allowed = ", ".join(_MODELS[self.target])
@@ -112,6 +141,8 @@ class Recipe(Strict):
                 raise SettingsError(
                     f"{one.model!r} cannot predict {self.target}: {hint}Possible are {allowed}."
                 )
+            if one.tune is not None and not one.model.startswith("Boosted"):
+                raise SettingsError(f"{one.model} has nothing to tune: leave out its line tune = ...")
             one.build()
         names = [one.name for one in self.challengers]
         if len(set(names)) < len(names):
@@ -151,13 +182,13 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def built_in_recipe(name: Literal["churn", "clv"]) -> tuple[Recipe, str]:
+def built_in_recipe(name: Literal["churn", "clv", "contract_churn"]) -> tuple[Recipe, str]:
     """Return a recipe that comes with the package, and its text.
 
     Parameters
     ----------
-    name : {"churn", "clv"}
-        Which.
+    name : {"churn", "clv", "contract_churn"}
+        Which; the last is the churn of those who have contracts and perhaps no purchases.
     """
     resource = files("habitue.pipelines") / "templates" / f"{name}.toml"
     text = resource.read_text(encoding="utf-8")

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from habitue.decisions.stability import importance_by_pillar
 from habitue.errors import HabitueError
-from habitue.evaluation import Backtest, decile_table, gains, reliability
+from habitue.evaluation import SCORES, Backtest, decile_table, gains, reliability
 from habitue.models import ChurnAnswers, ValueAnswers
 from habitue.pipelines.recipes import Recipe
 from habitue.report import charts
 from habitue.report.curves import read_curves
+from habitue.report.model_card import CardFacts, model_card
 from habitue.report.rivals import read_leaderboard
 from habitue.snapshots import Snapshot
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from habitue.tracking import Store
 
 __all__ = ["Training", "curves_of", "remember"]
+
+_FOUND = ("n_trees", "calibration", "scale")
+"""What a boosted model finds of itself, and a run tells."""
+
+_ASKED_FOR_REASONS = 2_000
+"""Customers whose reasons stand for all in the model card."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,16 @@ class Training:
         Cutoffs of the snapshots whose outcomes were learned from.
     silent : Mapping[str, str]
         Features that were left out, as they were the same for everybody, and that value.
+    probed : str
+        What became of it when the training was given what it must not know.
     fingerprint, source : str
         The records: hash of their content, and how people name them.
+    first_day, last_day : date
+        Of the records.
+    n_quarantined : int
+        Records set aside at the door.
+    by_segment : DataFrame or None
+        Of `Backtest.scores_by_segment`; None where there are no segments.
     """
 
     recipe: Recipe
@@ -65,8 +81,13 @@ class Training:
     now_known: Snapshot
     learned_from: Sequence[date]
     silent: Mapping[str, str]
+    probed: str
     fingerprint: str
     source: str
+    first_day: date
+    last_day: date
+    n_quarantined: int
+    by_segment: pd.DataFrame | None
 
 
 def remember(label: str, answers: ChurnAnswers | ValueAnswers, training: Training, store: Store) -> int:
@@ -93,9 +114,13 @@ def remember(label: str, answers: ChurnAnswers | ValueAnswers, training: Trainin
         params=_params(label, answers, training),
         metrics=_metrics(training.scores, label),
         tags=_tags(label, training),
-        tables={"scores": training.scores, **training.curves},
+        tables={"scores": training.scores, **training.curves, **_trials(answers)},
         figures=_figures(training.scores, training.curves, label, recipe.target),
-        texts={"recipe.toml": training.recipe_text},
+        texts={
+            "recipe.toml": training.recipe_text,
+            "leakage.txt": training.probed,
+            "card.md": model_card(_card(label, answers, training)),
+        },
         datasets={"evaluation": X, "records": training.fingerprint},
         model=answers,
         registered_name=recipe.name,
@@ -129,13 +154,21 @@ def curves_of(tested: Backtest, target: str) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
+def _trials(answers: ChurnAnswers | ValueAnswers) -> dict[str, pd.DataFrame]:
+    """Return what a search of settings tried, where there was one."""
+    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    return {"trials": model.trials_} if hasattr(model, "trials_") else {}
+
+
 def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> dict[str, Any]:
     recipe, tested = training.recipe, training.tested
     cutoff, X = training.now_known.window.cutoff, training.now_known.X
     model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    model = getattr(model, "best_estimator_", model)
     return {
         "model": next(one.model for one in recipe.challengers if one.name == label),
         "target": recipe.target,
+        "churn": tested.churn,
         "horizon": tested.horizon,
         "cutoff": str(cutoff),
         "cutoffs_tested": [str(day) for day in tested.trained_until],
@@ -147,7 +180,45 @@ def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training
         "features": list(X.columns),
         "features_left_out": dict(training.silent),
         **{f"model.{key}": value for key, value in model.get_params(deep=False).items()},
+        **{f"found.{name}": vars(model)[f"{name}_"] for name in _FOUND if f"{name}_" in vars(model)},
     }
+
+
+def _card(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> CardFacts:
+    """Gather what the model card of one challenger tells."""
+    recipe, tested, now = training.recipe, training.tested, training.now_known
+    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    return CardFacts(
+        name=recipe.name,
+        label=label,
+        model=next(one.model for one in recipe.challengers if one.name == label),
+        target=recipe.target,
+        horizon=tested.horizon,
+        source=training.source,
+        fingerprint=training.fingerprint,
+        cutoff=now.window.cutoff,
+        scores=training.scores,
+        why=training.why,
+        params=model.get_params(deep=False),
+        calibration=getattr(model, "calibration_", None),
+        leakage=[training.probed],
+        first_day=training.first_day,
+        last_day=training.last_day,
+        n_customers=len(now.X),
+        n_quarantined=training.n_quarantined,
+        learned_from=training.learned_from,
+        tested_at=list(tested.trained_until),
+        features=answers.input_columns_,
+        silent=training.silent,
+        not_fitted=tested.left_out,
+        by_segment=training.by_segment,
+        importance=_importance(model, now.X),
+    )
+
+
+def _importance(model: Any, X: pd.DataFrame) -> pd.DataFrame | None:
+    some = X.iloc[:: max(len(X) // _ASKED_FOR_REASONS, 1)]
+    return importance_by_pillar(model.contributions(some)) if hasattr(model, "contributions") else None
 
 
 def _metrics(scores: pd.DataFrame, label: str) -> dict[str, float]:
@@ -176,9 +247,11 @@ def _tags(label: str, training: Training) -> dict[str, str]:
 def _example(X: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Rows that show what goes in: quartiles of each column, nobody's own row."""
     quartiles = pd.DataFrame(X.loc[:, list(columns)].quantile([0.25, 0.5, 0.75])).reset_index(drop=True)
-    whole = [name for name in ("frequency", "recency", "T") if name in quartiles]
-    quartiles[whole] = quartiles[whole].round()
-    quartiles["recency"] = np.where(quartiles["frequency"] > 0, quartiles[["recency", "T"]].min(axis=1), 0.0)
+    history = ["frequency", "recency", "T"]
+    if set(history) <= set(columns):
+        quartiles[history] = quartiles[history].round()
+        end = quartiles[["recency", "T"]].min(axis=1)
+        quartiles["recency"] = np.where(quartiles["frequency"] > 0, end, 0.0)
     return quartiles
 
 
@@ -188,7 +261,9 @@ def _figures(
     """Draw what the report draws, with this challenger in front."""
     churn, value = ([label], []) if target == "churned" else ([], [label])
     read = read_curves(curves, churn_champions=churn, value_champions=value)
-    board = read_leaderboard(scores, question="churn" if target == "churned" else "value", champions=[label])
+    question = "churn" if target == "churned" else "value"
+    headlines = scores["score"].isin([one.name for one in SCORES[target] if one.is_headline])
+    board = read_leaderboard(scores.loc[headlines], question=question, champions=[label])
     figures = {f"score-{one.score}": charts.leaderboard(one, name=one.score) for one in board.boards}
     if read.gains:
         figures["gains"] = charts.gains(read.gains, captured="leavers" if target == "churned" else "spend")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from habitue.errors import RegistryError, SettingsError
@@ -34,8 +33,11 @@ Progress = Callable[[str], None]
 _CHUNK = 50_000
 """Customers answered at a time: memory stays bounded, and progress can be told."""
 
-_KNOWN = ("frequency", "inactivity", "spend_total")
-"""Features that stand beside the answers."""
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "transactions": ("frequency", "inactivity", "spend_total"),
+    "contracts": ("contract_tenure",),
+}
+"""Features that stand beside the answers, by the kind of record that tells who is a customer."""
 
 SCORE_COLUMNS = (
     "customer_id",
@@ -54,6 +56,7 @@ SCORE_COLUMNS = (
     "frequency",
     "inactivity",
     "spend_total",
+    "contract_tenure",
     "model_name",
     "model_version",
     "run_id",
@@ -92,6 +95,9 @@ def score_customers(
     progress: Progress | None = None,
 ) -> Scored:
     """Let registered models answer for every customer as known at a cutoff.
+
+    Where one model speaks of those who bought and another of those who have contracts, what one of them does
+    not answer of a customer is missing.
 
     Parameters
     ----------
@@ -133,25 +139,32 @@ def score_customers(
     window = Window(cutoff or log.observed_until, horizon)
     tell(f"features as of {window.cutoff}")
     tables = _features(log, window, loaded)
-    X = tables[0]
-    parts: list[pd.DataFrame] = []
-    for rows in blocks(len(X), _CHUNK):
-        tell(f"customers {rows.start + 1:,} to {rows.stop:,} of {len(X):,}")
-        chunk = [table.iloc[rows] for table in tables]
-        parts.append(_answer(chunk, loaded, reasons=reasons))
-    frame = _complete(pd.concat(parts), X, window, loaded, now)
+    explained = next((one for one in loaded if _is_churn(one)), loaded[0])
+    answers = [
+        _answer(X, one, reasons=reasons and one is explained, tell=tell)
+        for X, one in zip(tables, loaded, strict=True)
+    ]
+    frame = _complete(_side_by_side(answers, loaded), tables, window, loaded, now)
     return Scored(frame, _manifest(log, window, loaded, frame, now))
 
 
 def _features(log: CustomerLog, window: Window, loaded: Sequence[LoadedModel]) -> list[pd.DataFrame]:
     """Build what each model reads with what it learned of its population, once where models share that."""
-    wanted = [*_KNOWN, *(name for one in loaded for name in one.answers.input_columns_)]
-    built: dict[str, pd.DataFrame] = {}
-    for text in (one.answers.population for one in loaded):
-        if text not in built:
-            population = Population.from_json(text) if text else None
-            built[text] = take_snapshot(log, window, wanted, population=population).X
-    return [built[one.answers.population] for one in loaded]
+    read: dict[tuple[str, str], list[str]] = {}
+    for one in loaded:
+        read.setdefault(_base(one), list(_KNOWN[_base(one)[0]])).extend(one.answers.input_columns_)
+    built = {
+        (churn, text): take_snapshot(
+            log, window, wanted, population=Population.from_json(text) if text else None, churn=churn
+        ).X
+        for (churn, text), wanted in read.items()
+    }
+    return [built[_base(one)] for one in loaded]
+
+
+def _base(one: LoadedModel) -> tuple[str, str]:
+    """Return what a model's customers are made of: the records that tell who is one, and its population."""
+    return getattr(one.answers, "churn", "transactions"), one.answers.population
 
 
 def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
@@ -175,20 +188,27 @@ def _one_horizon(loaded: Sequence[LoadedModel]) -> int:
     return next(iter(horizons.values()))
 
 
-def _answer(tables: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel], *, reasons: bool) -> pd.DataFrame:
-    """Put the answers side by side; the reasons are those of the churn model where there is one."""
-    answers: dict[str, Any] = {}
-    explained = next((one for one in loaded if _is_churn(one)), loaded[0])
-    for X, one in zip(tables, loaded, strict=True):
-        table = one.predict(X, reasons=reasons and one is explained)
-        twice = (set(answers) & set(table.columns)) - {"p_alive"}
-        if twice:
+def _answer(X: pd.DataFrame, one: LoadedModel, *, reasons: bool, tell: Progress) -> pd.DataFrame:
+    """Let one model answer, some customers at a time."""
+    parts: list[pd.DataFrame] = []
+    for rows in blocks(len(X), _CHUNK):
+        tell(f"customers {rows.start + 1:,} to {rows.stop:,} of {len(X):,}")
+        parts.append(one.predict(X.iloc[rows], reasons=reasons))
+    return pd.concat(parts)
+
+
+def _side_by_side(answers: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel]) -> pd.DataFrame:
+    """Join the answers of all models; that of the first counts where both tell p_alive."""
+    joined = answers[0]
+    for more, one in zip(answers[1:], loaded[1:], strict=True):
+        twice = set(joined) & set(more)
+        if twice - {"p_alive"}:
             raise SettingsError(
                 f"{one.version.label} answers what another model of this run answers "
-                f"({', '.join(sorted(twice))}); score them one at a time."
+                f"({', '.join(sorted(twice - {'p_alive'}))}); score them one at a time."
             )
-        answers |= {name: table[name] for name in table.columns if name not in answers}
-    return pd.DataFrame(answers, index=tables[0].index)
+        joined = joined.join(more.drop(columns=list(twice)), how="outer")
+    return joined
 
 
 def _is_churn(one: LoadedModel) -> bool:
@@ -196,15 +216,19 @@ def _is_churn(one: LoadedModel) -> bool:
 
 
 def _complete(
-    answers: pd.DataFrame, X: pd.DataFrame, window: Window, loaded: Sequence[LoadedModel], now: datetime
+    answers: pd.DataFrame,
+    tables: Sequence[pd.DataFrame],
+    window: Window,
+    loaded: Sequence[LoadedModel],
+    now: datetime,
 ) -> pd.DataFrame:
     """Add who, when and by which model, and put the columns in order."""
-    known = {name: X[name] for name in _KNOWN if name in X}
-    ranked = answers["clv"] if "clv" in answers else answers["churn_probability"]
+    known = {name: X[name] for X, one in zip(tables, loaded, strict=True) for name in _KNOWN[_base(one)[0]]}
+    ranked = pd.Series(answers["clv" if "clv" in answers else "churn_probability"])
     extra: dict[str, Any] = {
         "cutoff": window.cutoff,
         "horizon": window.horizon,
-        "decile": _deciles(ranked.to_numpy(dtype=np.float64)),
+        "decile": _deciles(ranked),
         **_lineage(loaded),
         "scored_at": pd.Timestamp(now),
     }
@@ -230,12 +254,11 @@ def _identity(prefix: str, version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _deciles(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Tenths of the base, 1 the highest; equal values stay in order of customer_id."""
-    order = np.argsort(-values, kind="stable")
-    deciles = np.empty(len(values), dtype=np.int64)
-    deciles[order] = np.arange(len(values)) * 10 // len(values) + 1
-    return deciles
+def _deciles(values: pd.Series) -> pd.Series:
+    """Tenths of those who have a value, 1 the highest; equal values stay in order of customer_id."""
+    known = values.dropna()
+    tenths = ((-known).rank(method="first") - 1) * 10 // len(known) + 1
+    return tenths.astype("int64" if len(known) == len(values) else "Int64").reindex(values.index)
 
 
 def _manifest(

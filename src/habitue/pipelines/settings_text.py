@@ -1,4 +1,4 @@
-"""What `habitue init` writes: `habitue.toml`, commented for the person who checks it, and two recipes."""
+"""What `habitue init` writes: `habitue.toml`, commented for the person who checks it, and recipes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _WIDTH = 110
 def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> list[Path]:
     """Write ``habitue.toml`` and, where there are none yet, the recipes of churn and clv in ``models/``.
 
-    Paths are written relative to the folder, so that it can be moved with its files. Recipes need
-    transactions.
+    Paths are written relative to the folder, so that it can be moved with its files. Without transactions
+    there is no recipe of clv, and that of churn asks who cancels.
 
     Parameters
     ----------
@@ -49,11 +49,16 @@ def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> 
     target = folder / "habitue.toml"
     if target.exists() and not force:
         raise SettingsError(f"{target} is there already; edit it, or replace it with --force.")
-    recipes = ("churn.toml", "clv.toml") if "transactions" in proposal.tables else ()
-    lacking = [name for name in recipes if not (folder / "models" / name).exists()]
+    has_purchases = "transactions" in proposal.tables
+    recipes = (
+        {"churn.toml": "churn.toml", "clv.toml": "clv.toml"}
+        if has_purchases
+        else {"churn.toml": "contract_churn.toml"}
+    )
+    lacking = {name: text for name, text in recipes.items() if not (folder / "models" / name).exists()}
     return [
         write_text(target, _settings_text(proposal, folder)),
-        *(write_text(folder / "models" / name, _template(name)) for name in lacking),
+        *(write_text(folder / "models" / name, _template(text)) for name, text in lacking.items()),
     ]
 
 

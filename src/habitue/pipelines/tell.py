@@ -93,7 +93,9 @@ def tell(
 
 
 def _others(manifest: Mapping[str, Any]) -> list[KindCheck]:
-    """Say of each kind of record but transactions what was set aside; older manifests do not tell."""
+    """Say of each kind of record but the main one what was set aside; older manifests do not tell."""
+    records = manifest.get("records", {})
+    main = "transactions" if "transactions" in records else "contracts"
     return [
         KindCheck(
             kind=kind,
@@ -103,8 +105,8 @@ def _others(manifest: Mapping[str, Any]) -> list[KindCheck]:
             quarantined=one["quarantined"],
             notes=one["notes"],
         )
-        for kind, one in manifest.get("records", {}).items()
-        if kind != "transactions"
+        for kind, one in records.items()
+        if kind != main
     ]
 
 

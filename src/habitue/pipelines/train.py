@@ -18,9 +18,10 @@ from sklearn.base import BaseEstimator
 from habitue.errors import DataError, FitError, HabitueError, HabitueWarning
 from habitue.evaluation import SCORES, Backtest, backtest
 from habitue.evaluation.learning import Known, what_is_known
-from habitue.evaluation.rivals import BASELINE_COLUMNS, fit_before, predict_target
+from habitue.evaluation.rivals import BASELINES_TOLD_BY, fit_before, predict_target
 from habitue.models import BGNBD, ChurnAnswers, ValueAnswers, ValueInterval
 from habitue.models.small_bases import fit_steadily
+from habitue.pipelines.probing import probed
 from habitue.pipelines.recipes import Recipe
 from habitue.pipelines.remember import Training, curves_of, remember
 from habitue.records import CustomerLog
@@ -184,6 +185,7 @@ def backtest_recipe(
         n_training=recipe.evaluation.n_training,
         step=recipe.evaluation.step,
         features=recipe.features,
+        churn=recipe.churn,
         leave_out=True,
         progress=progress,
     )
@@ -264,7 +266,13 @@ def train(
     tell("scores with bootstrap intervals")
     scores = scores_of(tested, recipe)
     choice = choose_champion(tested, scores, recipe)
-    known = _known(log, recipe, Window(max(tested.trained_until), days))
+    known = _known(log, recipe, Window(max(tested.trained_until), days), tested.churn)
+    tell("scores by segment")
+    draws = recipe.evaluation.n_replicates
+    labels = [one.name for one in recipe.challengers]
+    told = tested.segments is not None
+    by_segment = tested.scores_by_segment(recipe.target, models=labels, n_replicates=draws) if told else None
+    tell("probing for leaks")
     training = Training(
         recipe=recipe,
         recipe_text=recipe_text,
@@ -275,8 +283,13 @@ def train(
         now_known=known.now,
         learned_from=[snapshot.window.cutoff for snapshot in known.past],
         silent=known.silent,
+        probed=probed(log, recipe, known),
         fingerprint=log.fingerprint(),
         source=source,
+        first_day=log.first_day,
+        last_day=log.observed_until,
+        n_quarantined=sum(check.n_quarantined for check in log.checks.values()),
+        by_segment=by_segment,
     )
     ready = _answers(training, known, tell)
     versions: dict[str, int] = {}
@@ -289,14 +302,15 @@ def train(
     )
 
 
-def _known(log: CustomerLog, recipe: Recipe, window: Window) -> Known:
+def _known(log: CustomerLog, recipe: Recipe, window: Window, churn: str) -> Known:
     """Return what the models of this window learned from."""
     asked = recipe.evaluation
     cutoffs = training_cutoffs(log, window, n_cutoffs=asked.n_training, step=asked.step)
     earlier = [Window(cutoff, window.horizon) for cutoff in cutoffs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HabitueWarning)  # the backtest gave them
-        return what_is_known(log, window, earlier, recipe.features, keep=BASELINE_COLUMNS)
+        keep = BASELINES_TOLD_BY[churn].columns
+        return what_is_known(log, window, earlier, recipe.features, keep=keep, churn=churn)
 
 
 def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> Choice:
@@ -375,24 +389,22 @@ def _answers(training: Training, known: Known, tell: Progress) -> dict[str, Chur
     All are made before any is registered, so that a failure leaves no half of them behind.
     """
     tested, window, recipe = training.tested, training.now_known.window, training.recipe
-    purchases = _purchases(training.now_known)
+    # Who has a contract may never have bought: nothing is known of the rhythm of all of them.
+    purchases: Any = None if tested.churn == "contracts" else _purchases(training.now_known)
+    beside: dict[str, Any] = {
+        "purchases": purchases,
+        "horizon": tested.horizon,
+        "population": known.population.to_json(),
+    }
     answers: dict[str, ChurnAnswers | ValueAnswers] = {}
-    population = known.population.to_json()
     for label in (one.name for one in recipe.challengers if one.name not in tested.left_out):
         model: Any = tested.models[window.cutoff, recipe.target, label]
         if recipe.target == "churned":
-            answers[label] = ChurnAnswers(
-                classifier=model, purchases=purchases, horizon=tested.horizon, population=population
-            )
+            answers[label] = ChurnAnswers(classifier=model, churn=tested.churn, **beside)
         else:
             tell(f"{label}: intervals")
-            answers[label] = ValueAnswers(
-                regressor=model,
-                purchases=purchases,
-                interval=_interval(model, known, recipe),
-                horizon=tested.horizon,
-                population=population,
-            )
+            interval = _interval(model, known, recipe)
+            answers[label] = ValueAnswers(regressor=model, interval=interval, **beside)
     return answers
 
 
@@ -403,7 +415,8 @@ def _interval(model: BaseEstimator, known: Known, recipe: Recipe) -> ValueInterv
     kept = everybody[np.arange(len(everybody)) % _EVERY == 0]
     learned = [_only(snapshot, ~snapshot.X.index.isin(kept)) for snapshot in snapshots]
     try:
-        copy = fit_before(model, recipe.target, learned[-1], stack(learned), horizon)
+        found = getattr(model, "best_estimator_", model)  # a tuned model is not tuned again
+        copy = fit_before(found, recipe.target, learned[-1], stack(learned), horizon)
     except HabitueError:
         # Too few customers to part: learned from those it was fitted on, an interval is too narrow.
         copy, kept = model, everybody

@@ -16,10 +16,27 @@ from typing import Any, ClassVar
 from habitue.records.engine import Engine, quoted
 from habitue.records.schema import RECORDED_AT, SCHEMAS, Schema
 
-__all__ = ["MAIN_KINDS", "Histories", "History"]
+__all__ = ["MAIN_KINDS", "Histories", "History", "main_kind"]
 
 MAIN_KINDS = ("transactions", "contracts")
-"""Kinds of record that make somebody a customer; the first that a log has says who is one."""
+"""Kinds of record that make somebody a customer; the first that a history names says who is one."""
+
+
+def main_kind(kinds: Sequence[str]) -> str:
+    """Return the kind of record that says who is a customer.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+        Of a history: the first of `MAIN_KINDS` there.
+
+    Examples
+    --------
+    >>> main_kind(("contracts", "transactions", "tickets"))
+    'contracts'
+    """
+    return next(kind for kind in kinds if kind in MAIN_KINDS)
+
 
 _CUSTOMER = "customer_id"
 _CUTOFF_COLUMN = "the cutoff"  # a name that no attribute of customers is likely to have
@@ -39,7 +56,7 @@ class History:
     cutoff : datetime.date
         The last day whose records may be read.
     kinds : tuple of str
-        Kinds of record that the log has.
+        Kinds of record that the log has; the first of `MAIN_KINDS` among them says who is a customer.
     first, end : customer_id, optional
         Only customers from `first` up to and without `end`, in the order of ids; no bound where None.
     """
@@ -78,7 +95,7 @@ class History:
         n_parts = -(-total // n_records)
         if n_parts < 2:
             return [self]
-        main = next(kind for kind in MAIN_KINDS if kind in self.kinds)
+        main = main_kind(self.kinds)
         shares = [place / n_parts for place in range(1, n_parts)]
         # The bounds decide only how the work is cut, so that a sample will do.
         sql = (
@@ -130,7 +147,7 @@ class Histories:
     cutoffs : tuple of datetime.date
         Each once.
     kinds : tuple of str
-        Kinds of record that the log has.
+        Kinds of record that the log has; the first of `MAIN_KINDS` among them says who is a customer.
     """
 
     engine: Engine

@@ -8,7 +8,21 @@ draws it, :mod:`~habitue.report.page` writes it. Nothing is fitted, scored or re
 from __future__ import annotations
 
 from habitue.report import plots
+from habitue.report.dependence import draw_dependence
 from habitue.report.facts import Champion, DataCheck, Facts, KindCheck, build_facts
+from habitue.report.model_card import CardFacts, model_card
 from habitue.report.page import render, write_report
 
-__all__ = ["Champion", "DataCheck", "Facts", "KindCheck", "build_facts", "plots", "render", "write_report"]
+__all__ = [
+    "CardFacts",
+    "Champion",
+    "DataCheck",
+    "Facts",
+    "KindCheck",
+    "build_facts",
+    "draw_dependence",
+    "model_card",
+    "plots",
+    "render",
+    "write_report",
+]

@@ -61,10 +61,16 @@ MEANINGS = {
     "crps": Meaning("CRPS", "low", "the error of the whole predicted distribution"),
     "deviance": Meaning("deviance", "low", "how surprised the model was by what happened"),
     "bias": Meaning("bias", 0.0, "how far predictions are too high (+) or too low (−) on average"),
+    "intercept": Meaning("calibration intercept", 0.0, "whether more (+) or fewer (−) left than predicted"),
     "slope": Meaning(
         "calibration slope", 1.0, "whether differences between customers are over- or understated"
     ),
     "capture": Meaning("capture", "high", "the share of what matters that the top of the list holds"),
+    "expected_maximum_profit": Meaning(
+        "expected maximum profit",
+        "high",
+        "what a campaign to the best share of the list would earn a customer",
+    ),
     "profit": Meaning("profit", "high", "what acting on the list would earn"),
     "r2": Meaning("R²", "high", "the share of variation explained"),
 }

@@ -25,7 +25,7 @@ from habitue.features.relations import records_sql
 from habitue.records import Engine, History
 from habitue.records.dialects import canonical
 from habitue.records.engine import quoted
-from habitue.records.history import MAIN_KINDS
+from habitue.records.history import main_kind
 from habitue.vocabulary.learned import RETURN_REASON
 
 __all__ = ["LEAST_CUSTOMERS", "LEAST_SHARE", "MOST_LEVELS", "Population", "learn_population"]
@@ -238,7 +238,7 @@ def _levels(history: History) -> dict[str, tuple[str, ...]]:
     columns = [column for column, kind in attributes(history).items() if kind == "text"]
     if not columns:
         return {}
-    main = next(kind for kind in MAIN_KINDS if kind in history.kinds)
+    main = main_kind(history.kinds)
     known = _CUSTOMERS.format(customers=history.relation("customers"), main=history.relation(main))
     return {column: found for column in columns if (found := _common(history, column, known))}
 

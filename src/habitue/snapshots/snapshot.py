@@ -2,12 +2,16 @@
 
 This is the only place where outcomes are read. X comes from a `History` and cannot hold the future; y is read
 from the records after the cutoff and joined by customer.
+
+Churn is told by one of two kinds of record. By transactions: who bought nothing within the horizon, of all
+who ever bought. By contracts: who has none left at the end of the horizon, of those with one that runs at the
+cutoff; who left before has nothing to cancel, and is not in the base.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -15,12 +19,21 @@ import pandas as pd
 from habitue.errors import DataError, SettingsError
 from habitue.features import FEATURES, LITERATURE, Feature, build, build_each
 from habitue.records import CustomerLog
-from habitue.records.history import Histories
+from habitue.records.history import MAIN_KINDS, Histories, History
 from habitue.snapshots.population import Population
 from habitue.snapshots.window import Window
 from habitue.vocabulary import one_or_many
 
-__all__ = ["FEW_RECORDS", "Snapshot", "stack", "take_snapshot", "take_snapshots", "training_cutoffs"]
+__all__ = [
+    "FEW_RECORDS",
+    "Snapshot",
+    "churn_told_by",
+    "history_of",
+    "stack",
+    "take_snapshot",
+    "take_snapshots",
+    "training_cutoffs",
+]
 
 FEW_RECORDS = 1_500_000
 """Of so many records, times cutoffs, several cutoffs are described in one pass, which takes half the time or
@@ -38,10 +51,16 @@ GROUP BY customer_id
 _CANCELLED = """
 SELECT customer_id, COUNT(*) FILTER (
     WHERE day <= $end AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $end)
-) = 0 AS churned
+) = 0 AS churned{reason}
 FROM contracts
 GROUP BY customer_id
 """
+
+# Of several contracts that ended, the last one's reason: with it the customer was lost.
+_REASON = """,
+    ARG_MAX(ended_reason, ended_at) FILTER (
+        WHERE CAST(ended_at AS DATE) > $cutoff AND CAST(ended_at AS DATE) <= $end
+    ) AS churn_reason"""
 
 
 @dataclass(frozen=True)
@@ -56,8 +75,9 @@ class Snapshot:
         What was known, indexed by customer_id: frequency, recency, T, monetary_value and all other features.
     y : DataFrame or None
         What came to be, same index: n_purchases (days with a purchase), spend (money, returns taken off) and
-        churned (no purchase); of a log without transactions: churned (no contract runs at the end of the
-        window). None where the log ends before the window does.
+        churned (no purchase); where contracts tell churn: churned (no contract runs at the end of the window)
+        and, where they say why they ended, churn_reason (the last one's; missing for those who stay). None
+        where the log ends before the window does.
     features : tuple of Feature
         What the columns of X are: meaning, unit, pillar, SQL.
     """
@@ -90,6 +110,7 @@ def take_snapshot(
     features: Sequence[str | Feature] | None = None,
     *,
     population: Population | None = None,
+    churn: str | None = None,
 ) -> Snapshot:
     """Describe every customer as known at the cutoff, and what they did afterwards where that is known.
 
@@ -100,23 +121,26 @@ def take_snapshot(
     window : Window
         Cutoff and horizon.
     features : sequence of str or Feature, optional
-        Columns of X besides the literature's four, which are always there; all that the log's records allow
-        where None.
+        Columns of X besides the literature's four, which are always there where there are transactions; all
+        that the log's records allow where None.
     population : Population, optional
         What was learned from a population before (usual prices, levels of attributes); without it features
         that need it are left out.
+    churn : {"transactions", "contracts"}, optional
+        The records that tell who is a customer and who churned; transactions where None and there are any.
 
     Returns
     -------
     Snapshot
-        One row per customer who had bought by the cutoff, in order of customer_id.
+        One row per customer who had bought by the cutoff, in order of customer_id; where contracts tell
+        churn, per customer with a contract that runs at the cutoff.
 
     Raises
     ------
     DataError
-        Where the cutoff is before the first or after the last day of the log.
+        Where the cutoff is before the first or after the last day of the log, or nobody is a customer yet.
     SettingsError
-        Where a feature is unknown.
+        Where a feature is unknown, or the log lacks the records that are to tell churn.
 
     Examples
     --------
@@ -130,7 +154,7 @@ def take_snapshot(
     >>> int(snapshot.y["n_purchases"].sum())
     1882
     """
-    return take_snapshots(log, [window], features, population=population)[0]
+    return take_snapshots(log, [window], features, population=population, churn=churn)[0]
 
 
 def take_snapshots(
@@ -139,6 +163,7 @@ def take_snapshots(
     features: Sequence[str | Feature] | None = None,
     *,
     population: Population | None = None,
+    churn: str | None = None,
 ) -> list[Snapshot]:
     """Take the snapshots of several windows; of few records in one pass, which is cheaper.
 
@@ -152,6 +177,8 @@ def take_snapshots(
         As `take_snapshot`.
     population : Population, optional
         As `take_snapshot`.
+    churn : {"transactions", "contracts"}, optional
+        As `take_snapshot`.
 
     Returns
     -------
@@ -160,10 +187,8 @@ def take_snapshots(
 
     Raises
     ------
-    DataError
-        Where a cutoff is before the first or after the last day of the log.
-    SettingsError
-        Where a feature is unknown.
+    DataError, SettingsError
+        As `take_snapshot`.
 
     Examples
     --------
@@ -172,25 +197,78 @@ def take_snapshots(
     >>> [len(snapshot.X) for snapshot in take_snapshots(cdnow(sample=True), windows)]
     [2357, 2357]
     """
-    histories = [log.until(window.cutoff) for window in windows]
+    told_by = churn_told_by(log, churn)
+    histories = [history_of(log, window.cutoff, told_by) for window in windows]
     if not histories:
         return []
     population = population or Population()
     possible = population.features(histories[0])
-    chosen = possible if features is None else _chosen(features, possible)
+    chosen = possible if features is None else _chosen(features, possible, log.kinds)
     with population.readable_in(log.engine):
         if _are_few(log, windows):
             cutoffs = tuple(window.cutoff for window in windows)
-            together = Histories(log.engine, cutoffs, log.kinds)
+            together = Histories(log.engine, cutoffs, histories[0].kinds)
             found = build_each(together, chosen, horizon=windows[0].horizon)
         else:
             pairs = zip(histories, windows, strict=True)
             found = [build(history, chosen, horizon=window.horizon) for history, window in pairs]
     outcomes = [
-        None if window.end > log.observed_until else _outcomes(log, window, X.index)
+        None if window.end > log.observed_until else _outcomes(log, window, X.index, told_by)
         for window, X in zip(windows, found, strict=True)
     ]
     return [Snapshot(*taken, chosen) for taken in zip(windows, found, outcomes, strict=True)]
+
+
+def churn_told_by(log: CustomerLog, churn: str | None = None) -> str:
+    """Return the kind of record that tells who is a customer and who churned.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    churn : {"transactions", "contracts"}, optional
+        What was asked for; transactions where None and there are any, else contracts.
+
+    Raises
+    ------
+    SettingsError
+        Where it is neither, or the log has none of them.
+
+    Examples
+    --------
+    >>> from habitue.records.datasets import cdnow
+    >>> churn_told_by(cdnow(sample=True))
+    'transactions'
+    """
+    there = [kind for kind in MAIN_KINDS if kind in log.kinds]
+    if churn is None:
+        return there[0]
+    if churn not in there:
+        raise SettingsError(
+            f"churn says which records tell who leaves: {' or '.join(there)} in this log; got {churn!r}."
+        )
+    return churn
+
+
+def history_of(log: CustomerLog, cutoff: date, told_by: str) -> History:
+    """Return what was known at a cutoff, read with the kind of record first that tells who is a customer.
+
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    cutoff : date
+        The last day whose records may be read.
+    told_by : str
+        Of `churn_told_by`.
+
+    Raises
+    ------
+    DataError
+        Where the cutoff is before the first or after the last day of the log.
+    """
+    history = log.until(cutoff)
+    return replace(history, kinds=tuple(sorted(history.kinds, key=lambda kind: kind != told_by)))
 
 
 def _are_few(log: CustomerLog, windows: Sequence[Window]) -> bool:
@@ -200,14 +278,11 @@ def _are_few(log: CustomerLog, windows: Sequence[Window]) -> bool:
     return len(windows) > 1 and alike and n_records * len(windows) <= FEW_RECORDS
 
 
-def _outcomes(log: CustomerLog, window: Window, customers: pd.Index) -> pd.DataFrame:
-    """Return what came to be: purchases or, in a log without transactions, contracts that go on."""
+def _outcomes(log: CustomerLog, window: Window, customers: pd.Index, told_by: str) -> pd.DataFrame:
+    """Return what came to be: purchases, or contracts that go on."""
     days = {"cutoff": window.cutoff, "end": window.end}
-    if "transactions" not in log.kinds:
-        there = "ended_at" in log.engine.columns("contracts")
-        sql = _CANCELLED if there else _CANCELLED.replace("ended_at", "NULL")
-        found = log.engine.frame(sql, {"end": window.end}).set_index("customer_id")
-        return found.reindex(customers).astype("bool")
+    if told_by == "contracts":
+        return _cancelled(log, days).reindex(customers)
     found = log.engine.frame(_OUTCOMES, days).set_index("customer_id")
     y = found.reindex(customers).fillna(0.0)
     y["n_purchases"] = y["n_purchases"].astype("int64")
@@ -215,14 +290,32 @@ def _outcomes(log: CustomerLog, window: Window, customers: pd.Index) -> pd.DataF
     return y
 
 
-def _chosen(features: Sequence[str | Feature], possible: Sequence[Feature]) -> tuple[Feature, ...]:
+def _cancelled(log: CustomerLog, days: Mapping[str, date]) -> pd.DataFrame:
+    """Return of everybody who ever had a contract whether none is left, and why it ended."""
+    there = log.engine.columns("contracts")
+    if "ended_at" not in there:
+        sql, asked = _CANCELLED.format(reason="").replace("ended_at", "NULL"), {"end": days["end"]}
+    elif "ended_reason" not in there:
+        sql, asked = _CANCELLED.format(reason=""), {"end": days["end"]}
+    else:
+        sql, asked = _CANCELLED.format(reason=_REASON), days
+    y = log.engine.frame(sql, asked).set_index("customer_id").astype({"churned": "bool"})
+    if "churn_reason" in y:
+        y["churn_reason"] = y["churn_reason"].where(y["churned"])
+    return y
+
+
+def _chosen(
+    features: Sequence[str | Feature], possible: Sequence[Feature], kinds: Sequence[str]
+) -> tuple[Feature, ...]:
     # What the log does not allow is known too: `build` says what is missing for it.
     known = {feature.name: feature for feature in (*FEATURES, *possible)}
     unknown = [name for name in features if isinstance(name, str) and name not in known]
     if unknown:
         raise SettingsError(f"There is no feature {', '.join(unknown)}. Known are: {', '.join(known)}.")
     wanted = [known[name] if isinstance(name, str) else name for name in features]
-    return tuple(dict.fromkeys([*LITERATURE, *wanted]))
+    always = [feature for feature in LITERATURE if feature.kind in kinds]
+    return tuple(dict.fromkeys([*always, *wanted]))
 
 
 def stack(snapshots: Sequence[Snapshot]) -> Snapshot:

@@ -24,13 +24,19 @@ TERMS: Mapping[str, Term] = {
     # outcomes: facts about an interval
     "n_purchases": Term("Days with a purchase within the horizon.", "count"),
     "spend": Term("Money spent within the horizon, returns taken off.", "money"),
-    "churned": Term("No purchase within the horizon: a fact, known afterwards.", ""),
+    "churned": Term(
+        "No purchase within the horizon, or no contract left at its end: a fact, known afterwards.", ""
+    ),
+    "churn_reason": Term("Why the last contract ended, of those who churned.", ""),
     # what models answer
     "p_alive": Term(
         "Belief that the customer has not left for good, by the BG/NBD model.",
         "probability", _P, _STAYS, "by the rhythm of purchases still a customer with {value}",
     ),
-    "churn_probability": Term("Predicted chance of no purchase within the horizon.", "probability"),
+    "churn_probability": Term(
+        "Predicted chance of no purchase within the horizon, or of no contract left at its end.",
+        "probability",
+    ),
     "expected_purchases": Term(
         "Expected days with a purchase within the horizon.",
         "count", _P, _STAYS, "{value} purchases ahead by the rhythm so far",
