@@ -15,6 +15,7 @@ from sklearn.utils import Tags
 from habitue.errors import DataError, SettingsError
 from habitue.models import boosting
 from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.feature_table import needed
 from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.out_of_time import Fold
 from habitue.models.outcomes import read_churned
@@ -180,14 +181,13 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
             Where LightGBM refuses a parameter.
         """
         matrix = boosting.learn_matrix(self, X)
-        churned, self.classes_ = read_churned(boosting.needed(self, y), len(matrix))
+        churned, self.classes_ = read_churned(needed(y, asked=type(self).__name__), len(matrix))
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
         _refuse_one_class(churned if weights is None else churned[weights > 0])
         settings = boosting.settings_of(self) | {"objective": "binary", "metric": "binary_logloss"}
         if self.monotone:
             settings["monotone_constraints"] = boosting.expected_directions(self, more_is=Direction.LEAVES)
         folds = _both_to_be_judged(boosting.folds_of(self, X, weights), churned)
-        blind = self.early_stopping and not folds
         grown = boosting.grow(
             matrix,
             churned,
@@ -195,7 +195,7 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
             settings,
             folds=folds,
             early_stopping=self.early_stopping,
-            n_estimators=min(self.n_estimators, boosting.UNJUDGED_TREES) if blind else self.n_estimators,
+            n_estimators=self.n_estimators,
         )
         self.booster_, self.n_trees_ = grown.booster, grown.n_trees
         chosen = choose_calibrator(

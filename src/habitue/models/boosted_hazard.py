@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from habitue.errors import SchemaError
 from habitue.models import boosting
 from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.feature_table import needed
 from habitue.models.hazard_answers import HazardAnswers
 from habitue.models.hazard_boosting import Material, grow
 from habitue.models.hazard_material import fold_to_judge, refuse_one_class, told_in_periods
@@ -31,9 +32,6 @@ __all__ = ["BoostedHazardModel"]
 
 CLOCK = "n_periods"
 """The feature that is added to X: whole periods gone by since the customer came."""
-
-_UNJUDGED_TREES = 100
-"""Trees, at most, where too few customers left to learn their number from."""
 
 
 @persistent
@@ -207,9 +205,9 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         matrix = boosting.learn_matrix(self, X)
         check_setting("period", self.period, above=0)
         self._refuse_columns()
-        needed = boosting.needed(self, y)
+        told_of = needed(y, asked=type(self).__name__)
         ages = None if self.age is None or isinstance(y, pd.DataFrame) else self._ages(matrix)
-        told = told_in_periods(needed, ages, len(matrix), period=self.period, horizon=self.horizon)
+        told = told_in_periods(told_of, ages, len(matrix), period=self.period, horizon=self.horizon)
         self.causes_, self.classes_ = told.causes.names, told.classes
         self.period_, self.n_periods_ = told.period, told.n_periods
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
@@ -219,7 +217,7 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(matrix))
         fold = fold_to_judge(index, material, self.period_) if self.early_stopping else None
         blind = self.early_stopping and fold is None
-        n_estimators = min(self.n_estimators, _UNJUDGED_TREES) if blind else self.n_estimators
+        n_estimators = min(self.n_estimators, boosting.UNJUDGED_TREES) if blind else self.n_estimators
         settings = boosting.settings_of(self)
         self.booster_, self.n_trees_ = grow(material, settings, n_estimators=n_estimators, fold=fold)
         return self

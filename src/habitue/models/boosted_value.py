@@ -15,6 +15,7 @@ from habitue.errors import DataError
 from habitue.models import boosting
 from habitue.models.boosting import Grown
 from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.feature_table import needed
 from habitue.models.out_of_time import Fold
 from habitue.models.outcomes import read_amounts
 from habitue.models.persistence import persistent
@@ -174,7 +175,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
             Where LightGBM refuses a parameter.
         """
         matrix = boosting.learn_matrix(self, X)
-        spend = read_amounts(boosting.needed(self, y), len(matrix))
+        spend = read_amounts(needed(y, asked=type(self).__name__), len(matrix))
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
         bought = np.maximum(spend, 0.0)
         unit, net = (float(np.average(money, weights=weights)) for money in (bought, spend))
@@ -196,7 +197,6 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         settings = boosting.settings_of(self) | task.settings
         if self.monotone:
             settings["monotone_constraints"] = boosting.expected_directions(self, more_is=Direction.STAYS)
-        blind = self.early_stopping and not folds
         return boosting.grow(
             matrix,
             task.target,
@@ -205,7 +205,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
             rows=task.rows,
             folds=folds,
             early_stopping=self.early_stopping,
-            n_estimators=min(self.n_estimators, boosting.UNJUDGED_TREES) if blind else self.n_estimators,
+            n_estimators=self.n_estimators,
             feval=task.evaluation,
         )
 

@@ -13,21 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.errors import DataError, SettingsError
+from habitue.errors import SettingsError
 from habitue.models.btyd_features import BTYDFeatures
+from habitue.models.feature_table import known_table, learn_table
 from habitue.models.lightgbm_library import load_lightgbm
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.out_of_time import Fold, out_of_time_folds
-from habitue.models.purchase_history import CustomerTable, read_columns
+from habitue.models.purchase_history import CustomerTable
 from habitue.vocabulary import Direction, term_of
 
 if TYPE_CHECKING:
     from lightgbm import Booster, CVBooster, Dataset
 
 __all__ = [
+    "FEWEST_JUDGED",
     "UNJUDGED_TREES",
     "Grown",
     "as_reasons",
@@ -38,7 +39,6 @@ __all__ = [
     "grow",
     "known_matrix",
     "learn_matrix",
-    "needed",
     "settings_of",
     "with_answers",
 ]
@@ -76,13 +76,8 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     SettingsError
         Where the horizon is not above 0.
     """
-    frame = _named(X)
+    frame, matrix = learn_table(X)
     names = list(frame.columns)
-    if not names:
-        raise DataError(
-            f"0 feature(s) (shape={frame.shape}) while a minimum of 1 is required: X has no columns."
-        )
-    matrix = _finite(frame, names)
     vars(estimator).update(feature_names_in_=np.array(names, dtype=object), n_features_in_=len(names))
     params = estimator.get_params(deep=False)
     check_setting("horizon", params["horizon"], above=0)
@@ -117,15 +112,7 @@ def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     """
     check_is_fitted(estimator, ["booster_", "boosters_"], all_or_any=any)
     names: list[str] = list(vars(estimator)["feature_names_in_"])
-    frame = _named(X)
-    if not isinstance(X, pd.DataFrame):
-        if frame.shape[1] != len(names):
-            raise DataError(
-                f"X has {frame.shape[1]} features, but {type(estimator).__name__} is expecting {len(names)} "
-                "features as input."
-            )
-        frame = frame.set_axis(names, axis=1)
-    return _with_answers(estimator, frame, _finite(frame, names))
+    return _with_answers(estimator, *known_table(X, names, asked=type(estimator).__name__))
 
 
 def with_answers(estimator: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
@@ -152,56 +139,6 @@ def _trained_on(estimator: BaseEstimator) -> list[str]:
     state = vars(estimator)
     names = state["feature_names_in_"]
     return list(state["btyd_"].get_feature_names_out(names) if "btyd_" in state else names)
-
-
-def needed(estimator: BaseEstimator, y: npt.ArrayLike | None) -> npt.ArrayLike:
-    """Return y, or say that it was left out.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Named in the message.
-    y : array_like of shape (n_customers,) or None
-        Outcomes.
-
-    Raises
-    ------
-    DataError
-        Where there is none.
-    """
-    if y is None:
-        raise DataError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None: it learns from "
-            "outcomes."
-        )
-    return y
-
-
-def _named(X: CustomerTable) -> pd.DataFrame:
-    """Return X as a frame whose columns have text for names; those of an array are x0, x1 and so on."""
-    if isinstance(X, pd.DataFrame):
-        return X.set_axis([str(name) for name in X.columns], axis=1)
-    try:
-        array = check_array(
-            X,
-            dtype="numeric",
-            ensure_all_finite=False,
-            ensure_min_samples=0,
-            ensure_min_features=0,
-            input_name="X",
-        )
-    except (TypeError, ValueError) as error:
-        raise DataError(f"X must be a table of numbers, one row a customer: {error}") from error
-    return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])
-
-
-def _finite(frame: pd.DataFrame, names: Sequence[str]) -> FloatArray:
-    columns = read_columns(frame, names)
-    infinite = np.asarray(np.isinf(columns.values).any(axis=1))
-    columns.refuse(
-        infinite, "no infinity (missing is fine)", advice="Replace infinite values by missing ones."
-    )
-    return columns.values
 
 
 class Grown(NamedTuple):
@@ -235,13 +172,14 @@ def grow(
     n_estimators: int,
     rows: npt.NDArray[np.bool_] | None = None,
     folds: Sequence[Fold] = (),
-    early_stopping: bool = True,
+    early_stopping: bool = False,
     feval: Any = None,
 ) -> Grown:
     """Train a booster that is the same for the same data, settings and seed.
 
     With folds, a copy is trained for each of them. With early stopping all have as many trees as serves the
-    judged rows best on average, and so has the booster itself; else it has `n_estimators`.
+    judged rows best on average, and so has the booster itself, or at most `UNJUDGED_TREES` where there are no
+    folds to say so; else it has `n_estimators`.
 
     Parameters
     ----------
@@ -284,6 +222,8 @@ def grow(
         params=settings,
         free_raw_data=True,
     )
+    if early_stopping and not folds:
+        n_estimators = min(n_estimators, UNJUDGED_TREES)
     stop = [lightgbm.early_stopping(PATIENCE, verbose=False)] if early_stopping else []
     try:
         copies = _copies(data, settings, n_estimators, _among(folds, chosen), feval, stop) if folds else None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError
+from habitue.models.boosting import FEWEST_JUDGED
 from habitue.models.hazard_boosting import Material, Point
 from habitue.models.out_of_time import Fold, out_of_time_folds
 from habitue.models.outcomes import FloatArray
@@ -20,9 +21,6 @@ from habitue.models.person_periods import DIGITS, Seen, labels_of, periods_seen
 from habitue.models.spells import Causes, read_causes, read_spells
 
 __all__ = ["Told", "fold_to_judge", "read_ages", "refuse_one_class", "standing", "told_in_periods"]
-
-_FEWEST_JUDGED = 60
-"""Customers who left, at least, that the number of trees may be learned from."""
 
 
 class Told(NamedTuple):
@@ -175,6 +173,6 @@ def fold_to_judge(index: pd.Index, material: Material, period: float) -> Fold | 
     n_classes = int(material.cause.max()) + 1
     for fold in out_of_time_folds(index, horizon=int(np.ceil(period)), n_folds=5):
         learned, judged = (np.bincount(material.cause[rows], minlength=n_classes)[1:] for rows in fold)
-        if learned.all() and judged.sum() >= _FEWEST_JUDGED:
+        if learned.all() and judged.sum() >= FEWEST_JUDGED:
             return fold
     return None

@@ -15,15 +15,15 @@ import pandas as pd
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.errors import DataError
+from habitue.models.feature_table import known_table, learn_table, needed
 from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import FloatArray, read_churned
 from habitue.models.persistence import persistent
-from habitue.models.purchase_history import CustomerTable, read_columns, read_weights
+from habitue.models.purchase_history import CustomerTable, read_weights
 
 __all__ = ["LogisticChurnClassifier", "Straightening"]
 
@@ -179,17 +179,11 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
             Where C is no finite number above 0.
         """
         check_setting("C", self.C, above=0)
-        frame = _table(X)
-        names = list(frame.columns)
-        values = _finite(frame, names)
-        if y is None:
-            raise DataError(
-                "LogisticChurnClassifier requires y to be passed, but the target y is None: it learns from "
-                "outcomes."
-            )
-        churned, self.classes_ = read_churned(y, len(values))
+        frame, values = learn_table(X)
+        churned, self.classes_ = read_churned(needed(y, asked=type(self).__name__), len(values))
         weights = read_weights(sample_weight, len(values))
-        self.feature_names_in_, self.n_features_in_ = np.array(names, dtype=object), len(names)
+        self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
+        self.n_features_in_ = frame.shape[1]
         self.straightening_ = Straightening.of(values, weights)
         missing = np.isnan(values)
         self.missing_share_ = weights @ missing / weights.sum()
@@ -259,16 +253,7 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     def _parts(self, X: CustomerTable) -> tuple[FloatArray, pd.Index | None]:
         """Return each feature's part of the log-odds, and the customers' labels where there are any."""
         check_is_fitted(self, "coef_")
-        names: list[str] = list(self.feature_names_in_)
-        frame = _table(X)
-        if not isinstance(X, pd.DataFrame):
-            if frame.shape[1] != len(names):
-                raise DataError(
-                    f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {len(names)} "
-                    "features as input."
-                )
-            frame = frame.set_axis(names, axis=1)
-        values = _finite(frame, names)
+        _, values = known_table(X, list(self.feature_names_in_), asked=type(self).__name__)
         told = self.straightening_(values) * self.coef_
         told += (np.isnan(values) - self.missing_share_) * self.missing_coef_
         return told, X.index if isinstance(X, pd.DataFrame) else None
@@ -296,30 +281,3 @@ def _means(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the weighted mean of each column; 0 where nothing has a weight."""
     total = weights.sum(axis=0)
     return (values * weights).sum(axis=0) / np.where(total > 0.0, total, 1.0)
-
-
-def _table(X: CustomerTable) -> pd.DataFrame:
-    """Return X as a frame whose columns have text for names; those of an array are x0, x1 and so on."""
-    if isinstance(X, pd.DataFrame):
-        return X.set_axis([str(name) for name in X.columns], axis=1)
-    try:
-        array = check_array(
-            X, dtype="numeric", ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-        )
-    except (TypeError, ValueError) as error:
-        raise DataError(f"X must be a table of numbers, one row a customer: {error}") from error
-    return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])
-
-
-def _finite(frame: pd.DataFrame, names: list[str]) -> FloatArray:
-    """Return columns as numbers, NaN for what is missing, and refuse infinity."""
-    if not names:
-        raise DataError(
-            f"0 feature(s) (shape={frame.shape}) while a minimum of 1 is required: X has no columns."
-        )
-    columns = read_columns(frame, names)
-    infinite = np.asarray(np.isinf(columns.values).any(axis=1))
-    columns.refuse(
-        infinite, "no infinity (missing is fine)", advice="Replace infinite values by missing ones."
-    )
-    return columns.values

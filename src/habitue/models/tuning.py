@@ -19,7 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import SettingsError
-from habitue.models.boosting import needed
+from habitue.models.feature_table import needed
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable
@@ -156,8 +156,9 @@ class TunedModel(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_settings()
         space = self._space()
+        outcomes = needed(y, asked=type(self).__name__)
         judge = make_judge(
-            self.estimator, X, needed(self, y), sample_weight, n_folds=self.n_folds, scoring=self.scoring
+            self.estimator, X, outcomes, sample_weight, n_folds=self.n_folds, scoring=self.scoring
         )
         given = self.estimator.get_params()
         self.history_ = search(

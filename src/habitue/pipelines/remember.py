@@ -154,16 +154,21 @@ def curves_of(tested: Backtest, target: str) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
+def _model_of(answers: ChurnAnswers | ValueAnswers) -> Any:
+    """Return the model that answers the recipe's question."""
+    return answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+
+
 def _trials(answers: ChurnAnswers | ValueAnswers) -> dict[str, pd.DataFrame]:
     """Return what a search of settings tried, where there was one."""
-    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    model = _model_of(answers)
     return {"trials": model.trials_} if hasattr(model, "trials_") else {}
 
 
 def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> dict[str, Any]:
     recipe, tested = training.recipe, training.tested
     cutoff, X = training.now_known.window.cutoff, training.now_known.X
-    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    model = _model_of(answers)
     model = getattr(model, "best_estimator_", model)
     return {
         "model": next(one.model for one in recipe.challengers if one.name == label),
@@ -187,7 +192,7 @@ def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training
 def _card(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> CardFacts:
     """Gather what the model card of one challenger tells."""
     recipe, tested, now = training.recipe, training.tested, training.now_known
-    model: Any = answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
+    model = _model_of(answers)
     return CardFacts(
         name=recipe.name,
         label=label,
