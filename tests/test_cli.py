@@ -101,7 +101,7 @@ def journey(
     told: dict[str, Any] = {}
     (folder / "habitue.key").write_text("a key of sixteen letters or more")
     (folder / "orders.csv").write_text("customer_id,email,amount\n1,a@example.org,5\n2,b@example.org,6\n")
-    for name in ("init", "check", "features", "train", "backtest", "score", "report", *PRIVACY):
+    for name in ("init", "check", "features", "train", "card", "backtest", "score", "report", *PRIVACY):
         arguments = shlex.split(EXAMPLES[name])[1:]
         if name == "backtest":
             assert command(folder, "train", "models/clv.toml").code == 0
@@ -129,7 +129,7 @@ def test_json_is_one_document_also_with_warnings(journey: dict[str, Any], name: 
 
     assert told.code == 0, told.err
     assert isinstance(json.loads(told.out, parse_constant=refuse), dict)
-    if name not in {"report", *PRIVACY}:
+    if name not in {"card", "report", *PRIVACY}:
         assert "set aside" in told.err
 
 
@@ -140,7 +140,7 @@ def test_examples_leave_what_they_say(journey: dict[str, Any]) -> None:
     assert (folder / "report.html").stat().st_size > 50_000
     assert len(pd.read_csv(folder / "set-aside.csv")) == 2
     assert "version 1 is champion" in journey["train"].out
-    assert set(json.loads(journey["train --json"].out)["versions"].values()) == {3, 4}
+    assert set(json.loads(journey["train --json"].out)["versions"].values()) == {4, 5, 6}
     assert list(folder.rglob("*.part")) == []
 
 

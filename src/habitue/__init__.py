@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from habitue.evaluation import Backtest, backtest, fit_curves
+    from habitue.evaluation import Backtest, backtest, fit_curves, season_of
     from habitue.evaluation.comparison import Comparison, compare
     from habitue.models import (
         BDW,
@@ -60,7 +60,12 @@ if TYPE_CHECKING:
         MBGCNBDk,
         ParetoNBD,
         ParetoNBDPaths,
+        SeasonalPurchases,
+        SeasonCorrected,
+        StackedChurnClassifier,
+        StackedValueRegressor,
         TunedModel,
+        YearlySeason,
         clv_distribution,
         from_lifetimes,
     )
@@ -106,10 +111,15 @@ _HOMES = {
     "ParetoNBDPaths": "habitue.models",
     "Population": "habitue.snapshots",
     "SBG": "habitue.models",
+    "SeasonCorrected": "habitue.models",
+    "SeasonalPurchases": "habitue.models",
     "Snapshot": "habitue.snapshots",
     "Source": "habitue.records",
+    "StackedChurnClassifier": "habitue.models",
+    "StackedValueRegressor": "habitue.models",
     "TunedModel": "habitue.models",
     "Window": "habitue.snapshots",
+    "YearlySeason": "habitue.models",
     "backtest": "habitue.evaluation",
     "clv_distribution": "habitue.models",
     "compare": "habitue.evaluation.comparison",
@@ -121,6 +131,7 @@ _HOMES = {
     "read_log": "habitue.records",
     "read_records": "habitue.records",
     "read_spark_log": "habitue.records.spark",
+    "season_of": "habitue.evaluation",
     "simulate_business": "habitue.records.business",
     "simulate_log": "habitue.records.simulators",
     "stack": "habitue.snapshots",
@@ -154,10 +165,15 @@ __all__ = [
     "ParetoNBD",
     "ParetoNBDPaths",
     "Population",
+    "SeasonCorrected",
+    "SeasonalPurchases",
     "Snapshot",
     "Source",
+    "StackedChurnClassifier",
+    "StackedValueRegressor",
     "TunedModel",
     "Window",
+    "YearlySeason",
     "backtest",
     "clv_distribution",
     "compare",
@@ -169,6 +185,7 @@ __all__ = [
     "read_log",
     "read_records",
     "read_spark_log",
+    "season_of",
     "simulate_business",
     "simulate_log",
     "stack",

@@ -45,6 +45,7 @@ _SHORT = {
     "expected_maximum_profit": "EMPC",
     "mae": "MAE",
     "rmse": "RMSE",
+    "msle": "MSLE",
     "bias": "bias",
     "spearman": "Spearman",
     "normalised_gini": "nGini",

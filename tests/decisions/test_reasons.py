@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import habitue as hb
-from habitue.decisions import by_pillar, reasons_in_words
-from habitue.decisions.reasons import N_REASONS
-from habitue.errors import DataError, SchemaError
+from habitue.decisions import by_pillar, reasons, reasons_in_words
+from habitue.decisions.reasons import N_REASONS, reasons_for, whom_to_tell
+from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.features import build
 from habitue.models import BoostedChurnClassifier, BTYDChurnClassifier
 from habitue.vocabulary import VOCABULARY
@@ -272,3 +272,100 @@ def test_a_real_model_is_told_for_real_customers() -> None:
     assert all(not one or one.endswith((" (raises it)", " (lowers it)")) for one in said)
     repeat = X.index[(X["frequency"] > 0) & (X["inactivity"] > 300)]
     assert words.loc[repeat].apply(lambda row: row.str.startswith("last bought").any(), axis=1).mean() > 0.9
+
+
+def test_a_large_base_is_told_as_its_customers_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, X = random_table(3, n=60)
+    moved = moved.where(np.random.default_rng(1).uniform(size=moved.shape) < 0.01, 0.0)  # little to tell
+    alone = pd.concat([reasons_in_words(moved.iloc[[row]], X.iloc[[row]]) for row in range(len(X))])
+    assert (alone == "").any(axis=None)
+    pd.testing.assert_frame_equal(reasons_in_words(moved, X), alone)
+    monkeypatch.setattr(reasons, "_AT_ONCE", 7)
+    pd.testing.assert_frame_equal(reasons_in_words(moved, X), alone)
+
+
+def slowly(moved: pd.Series, X: pd.Series) -> list[str]:
+    """Tell one customer's reasons by the rule: families by weight, each by its leader, no sentence twice."""
+    families: dict[str, list[str]] = {}
+    for name in moved.index:
+        families.setdefault(reasons._MEMBER.sub("", name), []).append(name)  # pyright: ignore[reportPrivateUsage]
+    sums = {family: moved[names].to_numpy().sum() for family, names in families.items()}
+    said: dict[str, str] = {}
+    for family in sorted(families, key=lambda one: -abs(sums[one])):
+        leader = max(families[family], key=lambda name: moved[name] * np.sign(sums[family]))
+        if sums[family] and len(said) < N_REASONS:
+            sentence, way = told(leader, X[leader], np.sign(sums[family])).rsplit(" (", 1)
+            said.setdefault(sentence, f"{sentence} ({way}")
+    return [*said.values(), "", "", ""][:N_REASONS]
+
+
+def test_categories_are_told_by_name() -> None:
+    tier = pd.Categorical(["silver", "gold", None])
+    X = pd.DataFrame({"loyalty_tier": tier, "inactivity": [9.0, 8.0, 7.0]})
+    moved = pd.DataFrame({"loyalty_tier": [1.0, -1.0, 0.5], "inactivity": 0.0})
+    told = reasons_in_words(moved, X)["reason_1"].tolist()
+    assert told == [
+        "loyalty tier is silver (raises it)",
+        "loyalty tier is gold (lowers it)",
+        "loyalty tier is unknown (raises it)",
+    ]
+
+
+@settings(max_examples=4, deadline=None)
+@given(tables)
+def test_reasons_are_those_of_the_rule_taken_literally(seed: int) -> None:
+    moved, X = random_table(seed, n=3)
+    words = reasons_in_words(moved, X)
+    for customer in X.index:
+        assert list(words.loc[customer]) == slowly(moved.loc[customer], X.loc[customer])
+
+
+answers = st.lists(st.one_of(st.floats(0.0, 1.0), st.just(np.nan)), max_size=30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(answers, st.floats(0.0, 1.0), st.floats(0.01, 1.0))
+def test_those_told_are_the_highest(answer: list[float], at_least: float, share: float) -> None:
+    values = np.array(answer)
+    known = values[~np.isnan(values)]
+    top = whom_to_tell(answer, top_share=share)
+    assert top.sum() == np.ceil(round(share * known.size, 9))
+    if top.any():
+        assert values[top].min() >= np.max(values[~top & ~np.isnan(values)], initial=-np.inf)
+    above = whom_to_tell(answer, at_least=at_least)
+    assert above.tolist() == [value >= at_least for value in answer]
+    both = whom_to_tell(answer, at_least=at_least, top_share=share)
+    assert (both == (above & top)).all()
+    assert whom_to_tell(answer).sum() == known.size
+
+
+def test_of_equal_answers_the_first_are_told() -> None:
+    assert whom_to_tell([0.5] * 4, top_share=0.5).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "limits", [{"top_share": 0.0}, {"top_share": 1.1}, {"top_share": np.nan}, {"at_least": np.nan}]
+)
+def test_limits_that_are_none_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=f"{next(iter(limits))} must be"):
+        whom_to_tell([0.5], **limits)
+
+
+def test_reasons_for_some_are_those_that_all_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = hb.datasets.cdnow(sample=True)
+    past = hb.take_snapshot(log, hb.Window("1997-12-30", horizon=91))
+    X = past.X.iloc[:500]
+    model = BoostedChurnClassifier(n_estimators=10, btyd_features=True, n_jobs=1).fit(
+        past.X, past.y["churned"]
+    )
+    everybody = reasons_for(model, X)
+    pd.testing.assert_frame_equal(everybody, reasons_in_words(model.contributions(X), model.reason_values(X)))
+    who = whom_to_tell(model.predict_proba(X)[:, 1], at_least=0.8)
+    assert 0 < who.sum() < len(X)
+    monkeypatch.setattr(reasons, "_ASKED_AT_ONCE", 70)
+    some = reasons_for(model, X, who)
+    pd.testing.assert_frame_equal(some[who], everybody[who])
+    assert (some[~who] == "").all(axis=None)
+    assert (reasons_for(model, X, np.zeros(len(X), dtype=np.bool_)) == "").all(axis=None)
+    with pytest.raises(DataError, match="each of 500 customers"):
+        reasons_for(model, X, who[:-1])

@@ -27,6 +27,8 @@ from habitue.models import (
     BoostedValueRegressor,
     BTYDChurnClassifier,
     BTYDValueRegressor,
+    LogisticChurnClassifier,
+    StackedChurnClassifier,
 )
 
 CUTOFFS = [date(1998, 1, 31), date(1998, 3, 31)]
@@ -201,6 +203,27 @@ def test_of_several_cutoffs_whole_customers_are_drawn(tested: Backtest) -> None:
     assert widths[1] == pytest.approx(widths[0], rel=0.15)  # 0.71 of it if rows were drawn
 
 
+def test_totals_stand_cutoff_by_cutoff(tested: Backtest) -> None:
+    for target in tested.frame["target"].unique():
+        table = tested.totals(target)
+        rows = tested.frame.loc[tested.frame["target"] == target]
+        sums = rows.groupby(["model", "cutoff"], sort=False)[["prediction", "outcome"]].sum()
+        own = table.set_index(["model", "cutoff"])
+        np.testing.assert_allclose(own.loc[sums.index, "predicted"], sums["prediction"])
+        np.testing.assert_allclose(own.loc[sums.index, "actual"], sums["outcome"])
+        off = own["error"].abs().groupby("model").mean()
+        np.testing.assert_allclose(own["tracking_error"].groupby("model").first(), off)
+
+
+def test_the_parts_of_the_brier_score_add_up(tested: Backtest) -> None:
+    parts, scores = tested.brier_parts().set_index("model"), tested.scores(n_replicates=2)
+    brier = scores.loc[scores["score"] == "brier"].set_index("model")["value"]
+    np.testing.assert_allclose(parts["brier"], brier.loc[parts.index], rtol=1e-12)
+    within = parts["within_variance"] - parts["within_covariance"]
+    told = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + within
+    np.testing.assert_allclose(told, parts["brier"], rtol=1e-9)
+
+
 def test_what_is_not_there_is_named(tested: Backtest) -> None:
     with pytest.raises(SettingsError, match=r"no model 'trees' for churned; there are BG/NBD, .*the mean"):
         tested.of("churned", "trees")
@@ -283,6 +306,23 @@ def test_without_a_past_only_those_are_asked_who_need_none(log: hb.CustomerLog) 
     assert early.trained_until[date(1997, 3, 31)] == date(1997, 3, 31)
     with pytest.raises(DataError, match="too late to learn"):
         backtest(log, [LinearRegression()], cutoffs=["1997-03-31"], horizon=90)
+
+
+def test_a_stack_answers_further_ahead_than_the_past_can_teach(log: hb.CustomerLog) -> None:
+    models = {"story": BTYDChurnClassifier(), "sum": LogisticChurnClassifier()}
+    stacked = StackedChurnClassifier(models=models)
+    cutoff, far = date(1997, 9, 30), 273
+    with pytest.raises(DataError, match="too late to learn"):
+        backtest(log, [LogisticChurnClassifier()], cutoffs=[cutoff], horizon=far)
+    tested = backtest(log, {"stacked": stacked, "story": models["story"]}, cutoffs=[cutoff], horizon=far)
+    learned = tested.models[cutoff, "churned", "stacked"]
+    assert isinstance(learned, StackedChurnClassifier)
+    assert learned.horizon == (cutoff - log.first_day).days // 3
+    assert tested.trained_until[cutoff] <= cutoff
+    X = hb.take_snapshot(log, hb.Window(cutoff, learned.horizon)).X
+    further = learned.predict_proba(X, horizon=far)[:, 1]
+    np.testing.assert_allclose(tested.of("churned", "stacked")["prediction"], further, rtol=1e-9)
+    assert "logistic regression" not in set(tested.frame["model"])
 
 
 def test_the_published_forecast_of_cdnow(shared_data: Path) -> None:

@@ -15,7 +15,7 @@ from habitue.evaluation.bootstrap import Difference, bootstrap_weights, compare,
 from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import SCORES, Score
 
-MAE, RMSE, BIAS, SPEARMAN = SCORES["spend"][:4]
+MAE, RMSE, _, BIAS, SPEARMAN = SCORES["spend"][:5]
 AUC, _, BRIER = SCORES["churned"][:3]
 
 

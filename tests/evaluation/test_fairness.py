@@ -183,6 +183,10 @@ def test_what_is_not_known_is_a_group_of_its_own() -> None:
     assert list(groups_of(pd.Series([0, 1, np.nan]))) == ["0", "1", "not known"]
     with pytest.raises(SchemaError, match="born is a date"):
         groups_of(pd.Series(pd.to_datetime(["1980-01-01"]), name="born"))
+    named = pd.Series([f"{place}@example.org" for place in range(51)], name="email")
+    assert groups_of(named.iloc[1:]).nunique() == 50
+    with pytest.raises(SchemaError, match="email has 51 different values, which are no groups"):
+        groups_of(named)
 
 
 # ---- refusals ----

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, logit
 from sklearn.base import clone
@@ -193,6 +194,13 @@ def test_what_is_no_probability_or_does_not_match_is_refused() -> None:
     for bad in (p + 1.0, np.where(p > 0.3, np.nan, p), p[:, np.newaxis]):
         with pytest.raises(DataError, match=r"predict_proba"):
             PlattCalibrator().fit(bad, churned)
+    with pytest.raises(DataError, match="one number from 0 to 1 a customer; could not convert"):
+        PlattCalibrator().fit(["much"] * 60, churned)
+    told = pd.Series(p).sort_values()
+    with pytest.raises(DataError, match=r"outcome must be told of the rows of X .* outcome.loc\[X.index\]"):
+        PlattCalibrator().fit(told, pd.Series(churned))
+    in_order = PlattCalibrator().fit(told, pd.Series(churned)[told.index])
+    assert in_order.slope_ == pytest.approx(PlattCalibrator().fit(p, churned).slope_, rel=1e-9)
     with pytest.raises(DataError, match="one number for each of 60"):
         PlattCalibrator().fit(p, churned[:50])
     with pytest.raises(DataError, match="got 60, 60 and 2"):

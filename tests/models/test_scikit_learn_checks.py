@@ -17,6 +17,7 @@ from habitue.models import (
     BoostedHazardModel,
     BoostedValueRegressor,
     LogisticChurnClassifier,
+    StackedChurnClassifier,
 )
 
 _TWO_CLASSES = "y says churned or not (True, False, 1 or 0); the check uses other classes"
@@ -51,6 +52,12 @@ def expected_to_fail(model: BaseEstimator) -> dict[str, str]:
     [
         BoostedChurnClassifier(n_estimators=20, min_child_samples=5, n_jobs=1),
         LogisticChurnClassifier(),
+        StackedChurnClassifier(
+            models={
+                "logistic": LogisticChurnClassifier(),
+                "LightGBM": BoostedChurnClassifier(n_estimators=20, min_child_samples=5, n_jobs=1),
+            }
+        ),
         BoostedHazardModel(n_estimators=20, min_child_samples=5, n_jobs=1),
         BoostedValueRegressor(n_estimators=20, min_child_samples=5, n_jobs=1),
     ],

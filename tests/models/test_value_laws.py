@@ -14,8 +14,8 @@ from scipy.stats import rankdata
 
 from habitue.errors import SettingsError
 from habitue.models import load_model, save_model
-from habitue.models.boosting import grow
 from habitue.models.persistence import persistent
+from habitue.models.tree_growing import grow
 from habitue.models.value_law import ValueLaw
 from habitue.models.value_laws import LAWS, value_law
 from habitue.numerics import zero_inflated_lognormal as ziln

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from habitue.errors import SettingsError
-from habitue.models import TunedModel
+from habitue.models import StackedChurnClassifier, TunedModel
 from habitue.pipelines.files import writable_folder, write_beside, write_text
 from habitue.pipelines.recipes import built_in_recipe, read_recipe
 from habitue.pipelines.settings import Settings, read_settings, read_toml
@@ -124,6 +124,50 @@ def test_a_challenger_is_tuned_under_its_budget(tmp_path: Path) -> None:
     assert isinstance(model, TunedModel)
     assert (model.n_trials, model.seconds) == (3, 60.0)
     assert model.get_params()["estimator__num_leaves"] == 7
+
+
+_STACKED = """
+[[challengers]]
+model = "BTYDChurnClassifier"
+[[challengers]]
+model = "LogisticChurnClassifier"
+[[challengers]]
+model = "BoostedChurnClassifier"
+"""
+
+
+@pytest.mark.parametrize(
+    ("of", "members"),
+    [
+        ("", ["BG/NBD", "logistic", "LightGBM"]),
+        ('of = ["logistic", "BG/NBD"]', ["logistic", "BG/NBD"]),
+    ],
+)
+def test_a_stack_is_made_of_the_challengers_before_it(of: str, members: list[str], tmp_path: Path) -> None:
+    head = RECIPE[: RECIPE.index("[[challengers]]")]
+    text = f'{head}{_STACKED}[[challengers]]\nmodel = "StackedChurnClassifier"\n{of}\n'
+    made = read_recipe(write_text(tmp_path / "r.toml", text)).estimators()
+    assert list(made) == ["BG/NBD", "logistic", "LightGBM", "stacked"]
+    stacked = made["stacked"]
+    assert isinstance(stacked, StackedChurnClassifier)
+    assert stacked.models is not None
+    assert {name: stacked.models[name] for name in members} == {name: made[name] for name in members}
+    assert list(stacked.models) == members
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ('model = "StackedChurnClassifier"\nof = ["LightGBM", "trees"]', "'trees', which is no challenger"),
+        ('model = "StackedChurnClassifier"\nof = ["LightGBM"]', "two or more: list them before it"),
+        ('model = "BoostedHazardModel"\nof = ["LightGBM"]', "leave out its line of ="),
+    ],
+)
+def test_a_stack_of_what_is_not_there(wrong: str, told: str, tmp_path: Path) -> None:
+    head = RECIPE[: RECIPE.index("[[challengers]]")]
+    path = write_text(tmp_path / "r.toml", f"{head}{_STACKED}[[challengers]]\n{wrong}\n")
+    with pytest.raises(SettingsError, match=told):
+        read_recipe(path)
 
 
 # --- settings

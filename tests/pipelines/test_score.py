@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from habitue.cli import EXIT_CODES
 from habitue.errors import DataError, SettingsError
 from habitue.pipelines.examine import examine, write_quarantine
 from habitue.pipelines.score import check_target, manifest_of, score_customers, write_scores
@@ -46,7 +47,7 @@ def test_same_input_in_another_order_gives_the_same_scores(orders: pd.DataFrame,
 
 def test_chunks_do_not_show(orders: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = score(orders, store).frame
-    monkeypatch.setattr("habitue.pipelines.score._CHUNK", 37)
+    monkeypatch.setattr("habitue.pipelines.score_answers._CHUNK", 37)
     said: list[str] = []
     pd.testing.assert_frame_equal(score(orders, store, progress=said.append).frame, whole)
     assert "customers 297 to 300 of 300" in said
@@ -165,3 +166,33 @@ def test_two_hundred_thousand_customers_in_bounded_memory(
     )  # fmt: skip
     assert json.loads(ran.stdout)["n_customers"] == 300 * 667
     assert int(ran.stderr.splitlines()[-1]) < 3_000_000  # kilobytes
+
+
+def test_further_ahead_from_score_to_report(shop: Path, command: Callable[..., Any], tmp_path: Path) -> None:
+    scores, page = tmp_path / "far.parquet", tmp_path / "far.html"
+    asked = ["--model", "habitue-clv/1", "--horizon", "150", "--no-reasons", "--output", scores]
+    told = command(shop, "score", *asked, "--json")
+    assert told.code == 0, told.err
+    answer = json.loads(told.out)
+    assert (answer["horizon"], answer["reasons"]) == (150, False)
+    learned = answer["models"][0]["learned_horizon"]
+    assert learned != 150
+    frame = pd.read_parquet(scores)
+    assert (frame["horizon"] == 150).all()
+    assert frame["clv"].notna().all()
+    assert frame[["clv_lower", "clv_upper"]].isna().all(axis=None)
+    told = command(shop, "report", "--scores", scores, "--output", page)
+    assert told.code == 0, told.err
+    text = page.read_text("utf-8")
+    assert f"were tested, {learned} days ahead; this page asks them for 150 days" in text
+    assert "looking 150 days ahead" in text
+
+
+def test_a_horizon_that_was_not_learned_is_refused_in_one_sentence(
+    shop: Path, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    boosted = ["--model", "habitue-clv/2", "--output", tmp_path / "s.csv"]
+    told = command(shop, "score", *boosted, "--horizon", "150")
+    assert told.code == EXIT_CODES[SettingsError]
+    assert "BoostedValueRegressor learned" in told.err
+    assert not (tmp_path / "s.csv").exists()

@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.report.dependence import dependence, draw_dependence
+from habitue.vocabulary import describe
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,15 @@ def test_the_title_says_what_the_medians_do(slope: float, title: str) -> None:
     np.testing.assert_allclose(drawn, facts.loc[facts["value"].notna(), ["value", "contribution"]])
     assert [text.get_text() for text in axes.texts] == ["missing (20)"]
     axes.figure.canvas.draw()
+
+
+def test_the_axis_tells_the_meaning_and_the_unit_on_short_lines() -> None:
+    facts = dependence(*moved(), "inactivity")
+    label = draw_dependence(facts).get_xlabel()
+    assert label == "Days since the last purchase [day]"
+    long = draw_dependence(facts.assign(feature="clumpiness")).get_xlabel()
+    assert " ".join(long.split("\n")) == describe("clumpiness").replace(". [", " [")
+    assert len(long.split("\n")) > 1
 
 
 def test_what_moves_nothing_is_said_so_and_a_given_place_is_used() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import date
+from html import unescape
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +14,16 @@ import pytest
 
 import habitue as hb
 from habitue.decisions.stability import importance_by_pillar
-from habitue.errors import SchemaError
+from habitue.errors import DataError, SchemaError
+from habitue.evaluation.paired import comparison_table, judge
 from habitue.evaluation.segments import scores_by_segment, segment_of
-from habitue.report.model_card import CardFacts, model_card
+from habitue.report.model_card import (
+    CardFacts,
+    facts_from_json,
+    facts_to_json,
+    model_card,
+    model_card_page,
+)
 
 SCORES = pd.DataFrame(
     [
@@ -46,7 +55,28 @@ FULL = replace(
     silent={"season_share": "missing"},
     not_fitted={"forest": "too few customers."},
     calibration="isotonic, on the last training cutoff",
-    coverage=pd.DataFrame({"group": ["all"], "n": [900], "stated": [0.8], "covered": [0.79]}),
+    comparisons=pd.DataFrame(
+        [
+            ("auc", "trees", "x/T*t", -0.089, -0.1, -0.07, "clearly worse"),
+            ("auc", "trees", "the mean", 0.312, 0.29, 0.33, "clearly better"),
+            ("brier", "trees", "the mean", 0.09, -0.01, 0.1, "better"),
+            ("auc", "logit", "trees", -0.007, -0.01, 0.01, "worse"),
+        ],
+        columns=["score", "model", "rival", "advantage", "lower", "upper", "verdict"],
+    ),
+    coverage=pd.DataFrame(
+        [
+            ("everybody", "everybody", 900, 0.79, 0.76, 0.82, 0.1, 0.11, 50.0, 71.0),
+            ("tenth", "1", 90, 0.61, 0.51, 0.7, 0.1, 0.29, 90.0, 150.0),
+            ("segment", "new", 100, 0.95, 0.89, 0.98, 0.0, 0.05, 10.0, 12.0),
+            ("outcome", "spent something", 300, 0.55, 0.5, 0.6, 0.1, 0.35, 60.0, 99.0),
+            ("one interval for all", "all", 900, 0.8, 0.77, 0.83, 0.1, 0.1, 90.0, 100.0),
+        ],
+        columns=["by", "group", "n", "share_inside", "share_lower", "share_upper",
+                 "share_below", "share_above", "mean_width", "mean_score"],
+    ).assign(stated=0.8),
+    stability_note="By 5 refits; reasons of 900 customers.",
+    pictures=("inactivity", "gap_mean"),
     importance=pd.DataFrame(
         {"pillar": ["perceived_value"], "n_features": [3], "importance": [1.0], "lower": [0.9],
          "upper": [1.1], "share": [0.76], "share_lower": [0.7], "share_upper": [0.8]}
@@ -79,7 +109,13 @@ def test_a_card_tells_what_it_was_told() -> None:
         "31 March 2026 and 30 June 2026", "- activity (1): inactivity", "- habit (1): gap_mean",
         "season_share (missing)", "- n_estimators: 150", "isotonic, on the last training cutoff.",
         "trees: best by auc.", "- forest could not be fitted: too few customers.",
-        "| all | 900 | 80 % | 79 % |",
+        "| everybody | 900 | 80 % | 79 % (76 % to 82 %) | 10 % | 11 % | 50.00 | 71.00 |",
+        "| tenth 1 | 90 | 80 % | 61 % (51 % to 70 %) |",
+        "**Less often than stated**, beyond chance: tenth 1.",
+        "More often than stated, so wider than need be: segment new.",
+        "Of the 300 who spent anything it held for 55 %.",
+        "71.00, against 100 of one interval for all, learned from the same days: 29 % less.",
+        "By 5 refits; reasons of 900 customers.", "of those that move them most: inactivity and gap_mean.",
         "| perceived value | 3 | 76 % (70 % to 80 %) |",
         "| feature | 1 | 51 % | 0.490 (0.280 to 0.700) | 0.330 |",
         "- notes: alone it has an AUC of 0.99.", "- gender: no measure differs.",
@@ -102,6 +138,43 @@ def test_a_card_says_where_the_model_does_not_win() -> None:
     assert "**Baselines that it does not beat**: x/T*t, by AUC and Brier score." in told
     won = model_card(replace(BARE, scores=SCORES[SCORES["model"] != "x/T*t"]))
     assert "Every baseline is behind by every score." in won
+
+
+def test_a_card_compares_on_the_same_draws_where_that_was_done() -> None:
+    told = section(model_card(FULL), "How good it is")
+    assert "| x/T*t (baseline) | −0.0890 (−0.1000 to −0.0700) | – |" in told
+    assert "| the mean (baseline) | +0.3120 (+0.2900 to +0.3300) | +0.0900 (−0.0100 to +0.1000) |" in told
+    assert "- AUC: clearly ahead of the mean; clearly behind x/T*t." in told
+    assert "- Brier score: ahead, perhaps by chance, of the mean." in told
+    assert "**Baselines that it does not clearly beat**: the mean, by Brier score; x/T*t, by AUC." in told
+    assert "These are 3 comparisons" in told
+    alone = replace(FULL, comparisons=FULL.comparisons.iloc[:0])  # pyright: ignore[reportOptionalMemberAccess]
+    assert "nothing to compare it with" in model_card(alone)
+
+
+def test_facts_come_back_as_they_were_kept() -> None:
+    for facts in (BARE, FULL, replace(FULL, params={"depth": np.int64(5), "odd": np.nan, "law": None})):
+        text = facts_to_json(facts)
+        again = facts_from_json(text)
+        assert facts_to_json(again) == text
+        assert model_card(again).replace("None", "nan") == model_card(facts).replace("None", "nan")
+    assert facts_from_json(facts_to_json(BARE)[:-1] + ', "of_later": 1}').name == BARE.name
+    for wrong in ("{", "[]", '{"name": "shop"}'):
+        with pytest.raises(DataError, match=r"no model card.*train again"):
+            facts_from_json(wrong)
+
+
+def test_the_page_says_what_the_text_says_and_nothing_of_it_is_markup() -> None:
+    odd = replace(FULL, source="<script>alert(1)</script>", why="a & b: **best**.")
+    page = model_card_page(odd)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<strong>best</strong>" in page
+    assert "<em>Clearly</em>" in page
+    assert "x/T*t (baseline)" in page
+    words = re.sub(r"[|#*`\\-]|\s", "", model_card(odd))
+    seen = unescape(re.sub(r"<style>.*</style>|<title>.*</title>|<[^>]+>", "", page, flags=re.DOTALL))
+    assert re.sub(r"[|#*`\\-]|\s", "", seen) == words
 
 
 def test_what_was_not_done_is_said() -> None:
@@ -153,9 +226,11 @@ def test_the_card_of_a_real_training() -> None:
     model = tested.models[cutoff, "churned", "trees"]
     segments = segment_of(X, horizon=horizon)
     by_segment = scores_by_segment(tested.frame, segments, target="churned", at_least=100, n_replicates=20)
+    judged = judge(tested.frame, "churned", n_replicates=20)
     facts = replace(
         BARE,
         scores=tested.scores(n_replicates=20),
+        comparisons=comparison_table(judged, ["trees"]),
         by_segment=by_segment,
         importance=importance_by_pillar(model.contributions(X), n_replicates=20),  # pyright: ignore
     )
@@ -170,3 +245,4 @@ def test_the_card_of_a_real_training() -> None:
         elif n:
             assert f"{name}: {n} customers, too few (100)." in table
     assert "| activity | " in section(card, "What it goes by")
+    assert re.search("clearly ahead of [^;]*the mean", section(card, "How good it is"))

@@ -14,6 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 # Before anything of MLflow: its settings are read while it is imported.
+from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.models.persistence import persistent
 from habitue.tracking import LoggedModel, Store, log_training, open_store
 
@@ -97,6 +98,20 @@ def customers() -> tuple[pd.DataFrame, np.ndarray]:
 def train() -> Callable[..., LoggedModel]:
     """Train a small booster, log it into a store and register it."""
     return train_trees
+
+
+@pytest.fixture(scope="session")
+def buyers(customers: tuple[pd.DataFrame, np.ndarray]) -> pd.DataFrame:
+    """The same customers, each with a history that can be one."""
+    X = customers[0]
+    return X.assign(recency=X["recency"].where(X["frequency"] > 0, 0.0))
+
+
+@pytest.fixture(scope="session")
+def story(buyers: pd.DataFrame) -> ChurnAnswers:
+    """Answers of a probability model, which knows of any horizon."""
+    classifier = BTYDChurnClassifier(horizon=91, purchases=BGNBD(penalizer=0.1)).fit(buyers)
+    return ChurnAnswers(classifier=classifier, purchases=classifier.purchases_, horizon=91)
 
 
 @pytest.fixture(scope="session")

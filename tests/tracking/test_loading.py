@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from habitue.errors import DataError, RegistryError, SchemaError
+from habitue.models import ChurnAnswers
 from habitue.tracking import LoadedModel, ModelVersion, download, load, log_training, resolve
 from habitue.tracking.environment import SETTINGS
 from habitue.tracking.fingerprints import checksums
@@ -99,6 +100,32 @@ def test_missing_columns_are_named(loaded: LoadedModel, customers: Any) -> None:
 def test_reasons_pass_through_mlflow(loaded: LoadedModel, customers: Any) -> None:
     told = loaded.predict(customers[0].head(5), reasons=True)
     assert list(told.columns[-3:]) == ["reason_1", "reason_2", "reason_3"]
+
+
+def test_another_horizon_passes_through_mlflow_where_the_model_answers_it(
+    store: Any, story: ChurnAnswers, buyers: pd.DataFrame
+) -> None:
+    log_training(
+        store,
+        experiment="churn",
+        run_name="story",
+        params={},
+        metrics={},
+        model=story,
+        input_example=buyers.head(2),
+        registered_name="habitue-churn",
+    )
+    model = load(store, resolve(store, "habitue-churn/1"))
+    for days in (None, 91, 180):
+        told = model.predict(buyers, horizon=days)
+        pd.testing.assert_frame_equal(told, story.answer(buyers, horizon=days), check_exact=True)
+
+
+def test_a_horizon_that_the_signature_does_not_know_is_not_dropped_in_silence(
+    loaded: LoadedModel, customers: Any
+) -> None:
+    with pytest.raises(RegistryError, match="habitue-churn/1 can only be asked for the horizon that it lear"):
+        loaded.predict(customers[0], horizon=30)
 
 
 def test_no_reasons_are_told_where_the_model_has_none(store: Any, line: Any, customers: Any) -> None:

@@ -109,7 +109,8 @@ def test_a_model_is_registered_with_its_signature_and_requirements(trained: Any)
     ]
     assert meta.signature.outputs.input_names() == ["p_alive", "churn_probability"]
     assert [(p.name, p.dtype.name, p.default) for p in meta.signature.params] == [
-        ("reasons", "boolean", False)
+        ("reasons", "boolean", False),
+        ("reasons_from", "double", 0.0),
     ]
     assert (trained.folder / "requirements.txt").read_text().split("\n") == serving_requirements()
     assert yaml.safe_load((trained.folder / "conda.yaml").read_text())["dependencies"][-1] == {

@@ -9,9 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from habitue.decisions.reasons import reasons_in_words
 from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.models import ChurnAnswers
 from habitue.models.persistence import save_model
+from habitue.tracking.packing import signature_of
 from habitue.tracking.served_model import Answers, ServedModel, as_input
+
+REASONS = ["reason_1", "reason_2", "reason_3"]
 
 
 def served(model: Any, folder: Path) -> ServedModel:
@@ -89,7 +94,9 @@ def test_no_customers_no_answers(line: Any, customers: Any, tmp_path: Path) -> N
 
 def test_unknown_parameters_are_refused(trees: Any, customers: Any, tmp_path: Path) -> None:
     model = served(trees, tmp_path)
-    with pytest.raises(SettingsError, match="unknown parameter 'reason'; known: reasons"):
+    with pytest.raises(
+        SettingsError, match="unknown parameter 'reason'; known: reasons, reasons_from, horizon"
+    ):
         model.predict(None, customers[0], {"reason": True})
     with pytest.raises(SettingsError, match="reasons is true or false, got 'yes'"):
         model.predict(None, customers[0], {"reasons": "yes"})
@@ -107,3 +114,38 @@ def test_reasons_are_added_on_request(trees: Any, customers: Any, tmp_path: Path
     assert told.index.equals(X.index)
     pd.testing.assert_frame_equal(told[["p_alive", "churn_probability"]], trees.answer(X), check_exact=True)
     assert told["reason_1"].map(len).gt(0).all()
+
+
+def test_another_horizon_is_answered_where_the_model_can(
+    story: ChurnAnswers, buyers: pd.DataFrame, tmp_path: Path
+) -> None:
+    X, model = buyers, served(story, tmp_path)
+    asked = {"horizon": 180, "reasons": True}
+    told = model.predict(None, X, asked)
+    pd.testing.assert_frame_equal(told.drop(columns=REASONS), story.answer(X, horizon=180), check_exact=True)
+    words = reasons_in_words(story.contributions(X, horizon=180), story.reason_values(X))
+    pd.testing.assert_frame_equal(told[REASONS], words)
+    for own in ({}, {"horizon": None}, {"horizon": 91}):
+        pd.testing.assert_frame_equal(model.predict(None, X, own), story.answer(X), check_exact=True)
+
+
+def test_another_horizon_is_refused_where_the_model_cannot(
+    trees: Any, story: ChurnAnswers, customers: Any, buyers: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="TreesForTracking answers for one horizon only"):
+        served(trees, tmp_path / "trees").predict(None, customers[0], {"horizon": 30})
+    with pytest.raises(SettingsError, match="expected horizon to be a whole number > 0; got '180'"):
+        served(story, tmp_path / "story").predict(None, buyers, {"horizon": "180"})
+
+
+def test_the_signature_says_what_may_be_asked_for(
+    trees: Any, story: ChurnAnswers, buyers: pd.DataFrame
+) -> None:
+    def params(model: Any) -> dict[str, Any]:
+        schema = signature_of(model, buyers.head(3)).params
+        assert schema is not None
+        return {one.name: (one.dtype.name, one.default) for one in schema.params}
+
+    reasons = {"reasons": ("boolean", False), "reasons_from": ("double", 0.0)}
+    assert params(trees) == reasons
+    assert params(story) == reasons | {"horizon": ("long", 91)}

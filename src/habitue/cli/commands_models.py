@@ -24,7 +24,7 @@ from habitue.errors import SettingsError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
-__all__ = ["backtest", "report", "score", "train"]
+__all__ = ["backtest", "card", "report", "score", "train"]
 
 _TITLE = "Who is about to leave, and what they are worth"
 
@@ -35,7 +35,11 @@ def train(
     settings: SettingsFile = Path("habitue.toml"),
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe's challengers, test them on held-out days, register them and crown the better one."""
+    """Train a recipe's challengers, test them on held-out days, register them and crown the better one.
+
+    Each version gets a card: `habitue card` shows it. The tables [fairness] and [card] of a recipe say what
+    is measured for it that takes a declaration or time.
+    """
     from habitue.pipelines.recipes import read_recipe
     from habitue.pipelines.train import train as run
     from habitue.records.history import MAIN_KINDS
@@ -57,6 +61,7 @@ def train(
     when = f"{max(done.tested.trained_until)}, {one_or_many(done.horizon, 'day')} ahead"
     terminal.scores(done.scores, when, champion=done.choice.label, left_out=done.not_fitted)
     terminal.say(f"{chosen.name}: version {done.version.version} is champion. {done.choice.why}")
+    terminal.say(f"Its card: habitue card {chosen.name}@champion")
     terminal.answer(
         {
             "name": chosen.name,
@@ -70,6 +75,38 @@ def train(
     )
 
 
+@app.command(epilog=epilog("habitue card habitue-churn@champion"))
+def card(
+    model: Annotated[
+        str,
+        typer.Argument(help="name@alias or name/version, such as habitue-churn@champion or habitue-clv/2."),
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="A .md or .html file to write it to; else it is printed as Markdown.")
+    ] = None,
+    settings: SettingsFile = Path("habitue.toml"),
+    as_json: AsJson = False,
+) -> None:
+    """Show the card of a registered version: what it is for, how good it is, for whom, and its limits.
+
+    What was found in training is told: scores beside every baseline, segments, how often intervals held,
+    what the model goes by, leaks, fairness. What was not measured is said to be so. With --json the facts
+    themselves are printed, tables included.
+    """
+    import json
+
+    from habitue.pipelines.cards import card_of_version, write_card
+    from habitue.report.model_card import facts_to_json, model_card
+
+    terminal = Terminal(as_json=as_json)
+    facts = card_of_version(store_at(home_of(settings_of(settings), settings)), model)
+    if to is not None:
+        terminal.say(f"Model card of {facts.name}/{facts.version}: {write_card(facts, to)}")
+    else:
+        terminal.say(model_card(facts).rstrip())
+    terminal.answer({"card": to, "facts": json.loads(facts_to_json(facts))})
+
+
 @app.command(epilog=epilog("habitue backtest models/clv.toml --cutoffs 3"))
 def backtest(
     recipes: Annotated[list[Path] | None, typer.Argument(help="Recipes; all of models/ if none.")] = None,
@@ -81,9 +118,9 @@ def backtest(
     """Test recipes at past cutoffs against honest baselines; nothing is registered."""
     import pandas as pd
 
+    from habitue.pipelines.backtests import backtest_recipe, scores_of
     from habitue.pipelines.files import write_beside
     from habitue.pipelines.recipes import read_recipe
-    from habitue.pipelines.train import backtest_recipe, scores_of
 
     found = recipes or recipes_beside(settings)
     if not found:
@@ -121,7 +158,17 @@ def score(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="A .parquet or .csv file; else the settings'.")] = None,
     cutoff: Annotated[str | None, typer.Option(help="The last day that counts, such as 2024-12-31.")] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Days ahead; those that the models learned if left out.")
+    ] = None,
     reasons: Annotated[bool, typer.Option(help="Whether to add the three main reasons.")] = True,
+    reasons_from: Annotated[
+        float | None,
+        typer.Option(help="Reasons from this chance of leaving on (money without a churn model)."),
+    ] = None,
+    reasons_top: Annotated[
+        float | None, typer.Option(help="Reasons for this share of customers, those of the highest answers.")
+    ] = None,
     settings: SettingsFile = Path("habitue.toml"),
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +188,10 @@ def score(
             store=store_at(home_of(known, settings)),
             now=now(),
             cutoff=day,
+            horizon=horizon,
             reasons=reasons,
+            reasons_from=reasons_from,
+            reasons_top=reasons_top,
             progress=terminal.step,
         )
         manifest = write_scores(scored, target)

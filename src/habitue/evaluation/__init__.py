@@ -14,9 +14,11 @@ from habitue.evaluation.intervals import (
 )
 from habitue.evaluation.leakage import leakage_suspects
 from habitue.evaluation.leakage_probe import LeakageProbe, leakage_probe
+from habitue.evaluation.paired import Judged, comparison_table, judge, score_table
 from habitue.evaluation.profit import Campaign, Offer, expected_maximum_profit, maximum_profit
 from habitue.evaluation.rivals import BASELINES
 from habitue.evaluation.scores import SCORES, Score, profit_score
+from habitue.evaluation.seasons import season_of
 from habitue.evaluation.segments import scores_by_segment, segment_of
 
 __all__ = [
@@ -27,12 +29,14 @@ __all__ = [
     "Difference",
     "FairnessAudit",
     "FutureProbe",
+    "Judged",
     "LeakageProbe",
     "Offer",
     "Score",
     "audit_fairness",
     "backtest",
     "compare",
+    "comparison_table",
     "coverage_table",
     "crps_from_quantiles",
     "decile_groups",
@@ -43,12 +47,15 @@ __all__ = [
     "future_changes_nothing",
     "gains",
     "interval_score",
+    "judge",
     "leakage_probe",
     "leakage_suspects",
     "maximum_profit",
     "profit_score",
     "reliability",
+    "score_table",
     "scores_by_segment",
+    "season_of",
     "segment_of",
     "totals",
     "tracking_error",

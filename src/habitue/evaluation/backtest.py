@@ -7,16 +7,16 @@ cross-validation: models are always tested on days after all that they learned f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from sklearn.base import BaseEstimator
 
 from habitue.errors import DataError, FitError, SettingsError
-from habitue.evaluation.bootstrap import Difference, compare, evaluate
+from habitue.evaluation.backtest_result import Backtest
 from habitue.evaluation.learning import what_is_known
 from habitue.evaluation.rivals import (
     BASELINES_TOLD_BY,
@@ -24,12 +24,13 @@ from habitue.evaluation.rivals import (
     Baselines,
     fit_before,
     named_models,
+    needs_examples,
     needs_outcomes,
     predict_target,
     targets_of,
 )
-from habitue.evaluation.scores import SCORES
-from habitue.evaluation.segments import scores_by_segment, segment_of
+from habitue.evaluation.seasons import reads_day_of_year, with_day_of_year, with_season
+from habitue.evaluation.segments import segment_of
 from habitue.features import LITERATURE, features_for
 from habitue.models import LogisticChurnClassifier
 from habitue.records import CustomerLog
@@ -41,211 +42,8 @@ __all__ = ["Backtest", "backtest"]
 
 Progress = Callable[[str], None]
 
-
-@dataclass(frozen=True)
-class Backtest:
-    """What models said at cutoffs, and what came to be.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Tidy: cutoff, customer_id, target ("churned", "spend" or "n_purchases"), model, prediction, outcome.
-    horizon : int
-        Days ahead.
-    models : Mapping[(date, str, str), estimator]
-        The fitted models by cutoff, target and name.
-    trained_until : Mapping[date, date]
-        For each cutoff the last day of what was learned from, outcomes included: never after the cutoff.
-    left_out : Mapping[str, str]
-        Models that could not be fitted, and why; they are nowhere in the frame.
-    silent : Mapping[date, Mapping[str, str]]
-        For each cutoff the features that were left out, as they were the same for everybody, and that value.
-    churn : {"transactions", "contracts"}
-        The records that told churn.
-    segments : Series or None
-        The segment of each customer at each cutoff (see `segment_of`), by cutoff and customer_id; None
-        where the features tell of none.
-    """
-
-    frame: pd.DataFrame
-    horizon: int
-    models: Mapping[tuple[date, str, str], BaseEstimator] = field(repr=False)
-    trained_until: Mapping[date, date]
-    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
-    silent: Mapping[date, Mapping[str, str]] = field(default_factory=dict[date, Mapping[str, str]])
-    churn: str = "transactions"
-    segments: pd.Series | None = field(default=None, repr=False)
-
-    def scores(
-        self, *, confidence: float = 0.95, n_replicates: int = 200, random_state: int = 0
-    ) -> pd.DataFrame:
-        """Score every model, baselines included.
-
-        Parameters
-        ----------
-        confidence : float
-            Of the bootstrap intervals, in (0, 1); customers are drawn, with all their cutoffs.
-        n_replicates : int
-            Draws.
-        random_state : int
-            Seed.
-
-        Returns
-        -------
-        DataFrame
-            target, model, score, value, lower, upper: per-customer scores first, then averaged.
-        """
-        parts: list[pd.DataFrame] = []
-        for key, rows in self.frame.groupby(["target", "model"], sort=False, observed=True):
-            target, model = key if isinstance(key, tuple) else (key, "")
-            table = evaluate(
-                rows["outcome"].to_numpy(),
-                rows["prediction"].to_numpy(),
-                SCORES[str(target)],
-                groups=self._groups(rows),
-                confidence=confidence,
-                n_replicates=n_replicates,
-                random_state=random_state,
-            )
-            parts.append(table.assign(target=target, model=model))
-        columns = ["target", "model", "score", "value", "lower", "upper"]
-        return pd.concat(parts, ignore_index=True).reindex(columns=columns)
-
-    def scores_by_segment(
-        self,
-        target: str,
-        *,
-        models: Sequence[str] | None = None,
-        confidence: float = 0.95,
-        n_replicates: int = 200,
-        random_state: int = 0,
-    ) -> pd.DataFrame:
-        """Score models within each segment of customers.
-
-        Parameters
-        ----------
-        target : str
-            "churned", "spend" or "n_purchases".
-        models : sequence of str, optional
-            Their names; all, baselines included, where None.
-        confidence : float
-            Of the bootstrap intervals, in (0, 1); customers are drawn, with all their cutoffs.
-        n_replicates : int
-            Draws.
-        random_state : int
-            Seed.
-
-        Returns
-        -------
-        DataFrame
-            As `habitue.evaluation.scores_by_segment` returns it.
-
-        Raises
-        ------
-        DataError
-            Where the features tell of no segments.
-        SettingsError
-            Where there is no such target.
-        """
-        if self.segments is None:
-            raise DataError(
-                "There are no segments: they are told by frequency, recency, T and monetary_value, or by "
-                "contract_tenure. Let the features hold these."
-            )
-        return scores_by_segment(
-            self.frame if models is None else self.frame.loc[self.frame["model"].isin(list(models))],
-            self.segments,
-            target=target,
-            confidence=confidence,
-            n_replicates=n_replicates,
-            random_state=random_state,
-        )
-
-    def compare(
-        self,
-        first: str,
-        second: str,
-        score: str,
-        *,
-        target: str,
-        confidence: float = 0.95,
-        n_replicates: int = 400,
-        random_state: int = 0,
-    ) -> Difference:
-        """Say by how much one model's score exceeds another's, on the same customers.
-
-        Parameters
-        ----------
-        first, second : str
-            Names of models.
-        score : str
-            Name of a score of the target.
-        target : str
-            "churned", "spend" or "n_purchases".
-        confidence : float
-            Of the interval, in (0, 1).
-        n_replicates : int
-            Draws.
-        random_state : int
-            Seed.
-
-        Returns
-        -------
-        Difference
-            value, lower, upper: first less second, with a paired bootstrap interval.
-
-        Raises
-        ------
-        SettingsError
-            Where there is no such target, model or score.
-        """
-        one, other = (self.of(target, name) for name in (first, second))
-        known = {one.name: one for one in SCORES[target]}
-        if score not in known:
-            raise SettingsError(f"There is no score {score!r} for {target}; known are {', '.join(known)}.")
-        return compare(
-            one["outcome"].to_numpy(),
-            one["prediction"].to_numpy(),
-            other["prediction"].to_numpy(),
-            known[score],
-            groups=self._groups(one),
-            confidence=confidence,
-            n_replicates=n_replicates,
-            random_state=random_state,
-        )
-
-    def _groups(self, rows: pd.DataFrame) -> Any:
-        """Return the customer of each row, or None where nobody appears at more than one cutoff."""
-        return rows["customer_id"].to_numpy() if len(set(self.frame["cutoff"])) > 1 else None
-
-    def of(self, target: str, model: str) -> pd.DataFrame:
-        """Return one model's rows.
-
-        Parameters
-        ----------
-        target : str
-            "churned", "spend" or "n_purchases".
-        model : str
-            Name of a model or baseline.
-
-        Returns
-        -------
-        DataFrame
-            The columns of `frame`, at least one row.
-
-        Raises
-        ------
-        SettingsError
-            Where there is no such target or model.
-        """
-        targets = self.frame["target"].unique()
-        if target not in targets:
-            raise SettingsError(f"There is no target {target!r}; there are {', '.join(targets)}.")
-        rows = self.frame.loc[(self.frame["target"] == target) & (self.frame["model"] == model)]
-        if rows.empty:
-            there = self.frame.loc[self.frame["target"] == target, "model"].unique()
-            raise SettingsError(f"There is no model {model!r} for {target}; there are {', '.join(there)}.")
-        return rows
+_ROOM = 3
+"""Horizons that a past needs: one of history, one of outcomes, one for cutoffs between."""
 
 
 def backtest(
@@ -309,7 +107,11 @@ def backtest(
     -----
     Training windows have the backtest's horizon and end on or before the cutoff; what features need to be
     learned of the population before is learned at the first of them (see `habitue.evaluation.learning`).
+    A stack with a probability model inside answers for any horizon: where the past has no room for an
+    example of this one, it learns from examples of a shorter one (a third of the past).
     Where `features` are chosen, models see these and the literature's four; baselines see what they need.
+    A season that a model asks for (``season="yearly"``) is learned at each cutoff from what was known then;
+    only models that read the day of the year of the cutoff see it (see `habitue.evaluation.seasons`).
     Where contracts tell churn, a baseline's column that the records do not allow is missing for everybody.
 
     Examples
@@ -325,7 +127,7 @@ def backtest(
     windows = _windows(cutoffs, horizon)
     _refuse_unknown_futures(log, windows)
     training = [_training(log, window, named, n_training, step) for window in windows]
-    rivals = [one for one in _rivals(named, baselines) if all(training) or not needs_outcomes(one.model)]
+    rivals = [one for one in _rivals(named, baselines) if all(training) or not needs_examples(one.model)]
     columns = None if features is None else [*features, *_allowed(log, windows[0], baselines)]
     tell = progress or (lambda _: None)
     frames: list[pd.DataFrame] = []
@@ -337,19 +139,25 @@ def backtest(
     for window, earlier in zip(windows, training, strict=True):
         tell(f"{window.cutoff}: snapshots")
         known = what_is_known(log, window, earlier, columns, keep=baselines.columns, churn=told_by)
-        now, past = known.now, stack(known.past) if known.past else None
+        nearer = known
+        if not earlier and any(needs_outcomes(one.model) for one in rivals):
+            near, *shorter = _nearer(log, window, n_training)
+            nearer = what_is_known(log, near, shorter, columns, keep=baselines.columns, churn=told_by)
         silent[window.cutoff] = known.silent
-        segments[window.cutoff] = _segments(now)
-        trained[window.cutoff] = window.cutoff if past is None else past.window.end
+        segments[window.cutoff] = _segments(known.now)
+        trained[window.cutoff] = nearer.past[-1].window.end if nearer.past else window.cutoff
+        in_season: dict[str, BaseEstimator] = {}
         for rival in rivals:
             if rival.name in left_out:
                 continue
             tell(f"{window.cutoff}: {rival.name} ({rival.target})")
+            basis = nearer if needs_outcomes(rival.model) else known
             shown = features if _sees_features(rival) else baselines.columns
-            seen = _seen_by(rival, now, shown)
-            learned = None if past is None else _seen_by(rival, past, shown)
+            seen = _seen_by(rival, basis.now, shown)
+            learned = _seen_by(rival, stack(basis.past), shown) if basis.past else None
             try:
-                ready = fit_before(rival.model, rival.target, seen, learned, horizon)
+                model = _in_season(rival, log, window.cutoff, in_season)
+                ready = fit_before(model, rival.target, seen, learned, basis.now.window.horizon)
                 prediction = predict_target(ready, rival.target, seen.X, horizon)
             except (DataError, FitError) as error:
                 if rival.is_baseline or not leave_out:
@@ -357,7 +165,7 @@ def backtest(
                 left_out[rival.name] = str(error)
                 continue
             fitted[window.cutoff, rival.target, rival.name] = ready
-            frames.append(_tidy(now, rival, prediction))
+            frames.append(_tidy(known.now, rival, prediction))
     _refuse_nobody_left(named, left_out)
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.loc[~frame["model"].isin(list(left_out))].reset_index(drop=True)
@@ -428,13 +236,24 @@ def _sees_features(rival: _Rival) -> bool:
     return not rival.is_baseline or isinstance(rival.model, LogisticChurnClassifier)
 
 
+def _in_season(
+    rival: _Rival, log: CustomerLog, cutoff: date, known: dict[str, BaseEstimator]
+) -> BaseEstimator:
+    """Return the model with the season known at the cutoff, which is learned once for all its targets."""
+    if rival.is_baseline:
+        return rival.model
+    if rival.name not in known:
+        known[rival.name] = with_season(rival.model, log, cutoff)
+    return known[rival.name]
+
+
 def _seen_by(rival: _Rival, snapshot: Snapshot, features: Sequence[str] | None) -> Snapshot:
     """Return the snapshot without the columns that only baselines were to see; they see all they need."""
-    if features is None:
-        return snapshot
-    chosen = dict.fromkeys([*(literature.name for literature in LITERATURE), *features])
-    there = [one for one in chosen if one in snapshot.X or (rival.is_baseline and one in features)]
-    return replace(snapshot, X=snapshot.X.reindex(columns=there))
+    if features is not None:
+        chosen = dict.fromkeys([*(literature.name for literature in LITERATURE), *features])
+        there = [one for one in chosen if one in snapshot.X or (rival.is_baseline and one in features)]
+        snapshot = replace(snapshot, X=snapshot.X.reindex(columns=there))
+    return with_day_of_year(snapshot) if reads_day_of_year(rival.model) else snapshot
 
 
 def _windows(cutoffs: Sequence[date | str], horizon: int) -> list[Window]:
@@ -455,10 +274,20 @@ def _training(
     try:
         cutoffs = training_cutoffs(log, window, n_cutoffs=n_training, step=step)
     except DataError:
-        if any(needs_outcomes(model) for model in named.values()):
+        if any(needs_examples(model) for model in named.values()):
             raise
         return []
     return [Window(cutoff, window.horizon) for cutoff in cutoffs]
+
+
+def _nearer(log: CustomerLog, window: Window, n_training: int) -> list[Window]:
+    """Return a window of as many days as the past has room to teach, and those to learn it from.
+
+    As many again lie before the first of those, so that there is some history to learn from.
+    """
+    days = max(1, (window.cutoff - log.first_day).days // _ROOM)
+    near = Window(window.cutoff, days)
+    return [near, *(Window(cutoff, days) for cutoff in training_cutoffs(log, near, n_cutoffs=n_training))]
 
 
 def _tidy(now: Snapshot, rival: _Rival, prediction: object) -> pd.DataFrame:

@@ -7,7 +7,8 @@ customers. Input is trusted here; ``scores`` checks it. The picture behind the n
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ __all__ = [
     "expected_calibration_error",
     "logistic_recalibration",
 ]
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 PROBABILITY_FLOOR: Final = 1e-6
 """Probabilities are moved into [1e-6, 1 - 1e-6] before their logarithm or logit is taken."""
@@ -127,15 +130,11 @@ def logistic_recalibration(outcome: FloatArray, prediction: FloatArray, weights:
     array([[0.    , 0.6309]])
     """
     log_odds = _log_odds(prediction)
-    together = weights.sum(axis=0, keepdims=True)
-    if not _overlap(log_odds, outcome, together)[0]:
-        return np.full((len(weights), 2), np.nan)
     centre = log_odds.mean()
     log_odds -= centre  # moves the intercept only, and keeps the Hessian well conditioned
-    # The fit to all rows together is close to each: two or three steps each are left.
-    pooled = _fit_logistic(log_odds, outcome, together, np.zeros(2))[0]
-    start = pooled if np.isfinite(pooled).all() else np.zeros(2)
-    fitted = _fit_logistic(log_odds, outcome, weights, start)
+    powers = np.column_stack([np.ones_like(log_odds), log_odds, log_odds**2])
+    line = _Line(powers, np.zeros_like(log_odds), outcome)
+    fitted = _fit(line, weights, lambda rows: _overlap(log_odds, outcome, rows))
     fitted[:, 0] -= centre * fitted[:, 1]
     return fitted
 
@@ -174,40 +173,16 @@ def calibration_intercept(outcome: FloatArray, prediction: FloatArray, weights: 
     array([-1.3863])
     """
     log_odds = _log_odds(prediction)
-    left, stayed = weights @ outcome, weights @ (1.0 - outcome)
-    both = np.flatnonzero((left > 0.0) & (stayed > 0.0))
+    line = _Line(np.ones((len(log_odds), 1)), log_odds, outcome)
     raised = np.full(len(weights), np.nan)
-    if both.size > 0:
-        # The fit to all rows together is close to each: two or three steps each are left.
-        together = weights[both].sum(axis=0, keepdims=True)
-        start = _fit_intercept(log_odds, together, together @ outcome, np.zeros(1))
-        raised[both] = _fit_intercept(log_odds, weights[both], left[both], np.repeat(start, both.size))
+    both = _both(outcome, weights)
+    if both.any():
+        raised[both] = _fit(line, weights[both], lambda rows: _both(outcome, rows))[:, 0]
     return raised
 
 
 def _log_odds(prediction: FloatArray) -> FloatArray:
     return logit(np.clip(prediction, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR))
-
-
-def _fit_intercept(
-    log_odds: FloatArray, weights: FloatArray, left: FloatArray, start: FloatArray
-) -> FloatArray:
-    """Raise log-odds until as many are expected to leave as did, by damped steps (see ``_fit_logistic``)."""
-    raised = start.copy()
-    active = np.arange(len(weights))
-    for _ in range(_NEWTON_STEPS):
-        rows = weights if active.size == len(weights) else weights[active]
-        p = raised[active, np.newaxis] + log_odds
-        expit(p, out=p)
-        gradient = left[active] - np.einsum("bn,bn->b", rows, p)
-        p *= 1.0 - p
-        step = gradient / np.einsum("bn,bn->b", rows, p)
-        reach = np.abs(step)
-        raised[active] += np.where(reach <= 1.0, step, np.copysign(np.log1p(reach), step))
-        active = active[reach > _NEWTON_TOLERANCE]
-        if active.size == 0:
-            break
-    return raised
 
 
 def expected_calibration_error(
@@ -315,7 +290,7 @@ def _bin_sums(key: FloatArray, weights: FloatArray, n_bins: int, *values: FloatA
     return [np.diff(sums, axis=1) / total for sums in cumulative_sums(key, weights, edges, *values)]
 
 
-def _overlap(x: FloatArray, outcome: FloatArray, weights: FloatArray) -> npt.NDArray[np.bool_]:
+def _overlap(x: FloatArray, outcome: FloatArray, weights: FloatArray) -> BoolArray:
     """Tell for every row of weights whether both classes are there and no threshold on x parts them: (B,).
 
     With one regressor this is exactly when the likelihood has a maximum (Albert and Anderson 1984, On the
@@ -326,9 +301,7 @@ def _overlap(x: FloatArray, outcome: FloatArray, weights: FloatArray) -> npt.NDA
     return (highest_0 > lowest_1) & (highest_1 > lowest_0)
 
 
-def _range(
-    x: FloatArray, members: npt.NDArray[np.bool_], weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _range(x: FloatArray, members: BoolArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the lowest and highest x of members with a weight, (B,) each; nan where there is none."""
     if not members.any():
         return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
@@ -340,26 +313,62 @@ def _range(
     return np.where(somebody, lowest, np.nan), np.where(somebody, highest, np.nan)
 
 
-def _fit_logistic(x: FloatArray, outcome: FloatArray, weights: FloatArray, start: FloatArray) -> FloatArray:
-    """Maximise the logistic likelihood for all rows of weights at once: (B, 2), nan without a maximum.
+def _both(outcome: FloatArray, weights: FloatArray) -> BoolArray:
+    """Tell for every row of weights whether both classes are there: (B,)."""
+    return (weights @ outcome > 0.0) & (weights @ (1.0 - outcome) > 0.0)
+
+
+class _Line(NamedTuple):
+    """A line in log-odds, offset + columns @ beta, to be fitted to what happened."""
+
+    powers: FloatArray
+    """1 where the line has no slope; 1, x and x^2 where it has: what the Hessian is made of. (n, 1 or 3)."""
+    offset: FloatArray
+    outcome: FloatArray
+
+    @property
+    def columns(self) -> FloatArray:
+        """1, and x where the line has a slope: (n, k)."""
+        return self.powers[:, : (self.powers.shape[1] + 1) // 2]
+
+    @property
+    def ends(self) -> FloatArray:
+        """Columns where x is least and where it is greatest, (k, 2): nothing moves log-odds by more."""
+        return np.stack([self.columns.min(axis=0), self.columns.max(axis=0)], axis=1)
+
+
+def _fit(line: _Line, weights: FloatArray, has_maximum: Callable[[FloatArray], BoolArray]) -> FloatArray:
+    """Maximise the logistic likelihood for all rows of weights at once: (B, k), nan without a maximum."""
+    together = weights.sum(axis=0, keepdims=True)
+    n_terms = line.columns.shape[1]
+    if not has_maximum(together)[0]:
+        return np.full((len(weights), n_terms), np.nan)
+    # The fit to all rows together is close to each: two or three steps each are left.
+    pooled = _ascend(line, together, np.zeros(n_terms), has_maximum)[0]
+    return _ascend(line, weights, pooled if np.isfinite(pooled).all() else np.zeros(n_terms), has_maximum)
+
+
+def _ascend(
+    line: _Line, weights: FloatArray, start: FloatArray, has_maximum: Callable[[FloatArray], BoolArray]
+) -> FloatArray:
+    """Take damped Newton steps from one start for every row of weights: (B, k).
 
     Along a step that moves no log-odds by more than r, the loss lies below t -> -t + (exp(tr) - tr - 1) / r^2
     in units of the Newton decrement (Bach 2010, Self-concordant analysis for logistic regression, lemma 1,
     Electronic Journal of Statistics 4). A full step thus descends for r <= 1, and a step of log(1 + r) / r
     always does.
     """
-    basis = np.column_stack([np.ones_like(x), x, x * x])
-    target = weights @ (outcome[:, np.newaxis] * basis[:, :2])
+    target = weights @ (line.outcome[:, np.newaxis] * line.columns)
     beta = np.tile(start, (len(weights), 1))
     active = np.arange(len(weights))
     for n_steps in range(_NEWTON_STEPS):
         if n_steps == _NEWTON_PATIENCE:
-            overlap = _overlap(x, outcome, weights[active])
-            beta[active[~overlap]] = np.nan
-            active = active[overlap]
+            hopeful = has_maximum(weights[active])
+            beta[active[~hopeful]] = np.nan
+            active = active[hopeful]
         rows = weights if active.size == len(weights) else weights[active]
-        step = _newton_step(basis, rows, target[active], beta[active])
-        reach = np.maximum(np.abs(step @ (1.0, x.min())), np.abs(step @ (1.0, x.max())))
+        step = _newton_step(line, rows, target[active], beta[active])
+        reach = np.abs(step @ line.ends).max(axis=1)
         damping = np.where(reach <= 1.0, 1.0, np.log1p(reach) / np.maximum(reach, 1.0))
         beta[active] += damping[:, np.newaxis] * step
         active = active[reach > _NEWTON_TOLERANCE]  # a nan is done, too
@@ -369,14 +378,18 @@ def _fit_logistic(x: FloatArray, outcome: FloatArray, weights: FloatArray, start
     return beta
 
 
-def _newton_step(basis: FloatArray, weights: FloatArray, target: FloatArray, beta: FloatArray) -> FloatArray:
-    """Solve the two Newton equations of every row; nan where they are singular."""
-    p = beta @ basis[:, :2].T
+def _newton_step(line: _Line, weights: FloatArray, target: FloatArray, beta: FloatArray) -> FloatArray:
+    """Solve the Newton equations of every row, one or two; nan where they are singular."""
+    p = beta @ line.columns.T
+    p += line.offset
     expit(p, out=p)
     mass = weights * p
-    gradient = target - mass @ basis[:, :2]
+    gradient = target - mass @ line.columns
     mass *= np.subtract(1.0, p, out=p)
-    h00, h01, h11 = (mass @ basis).T
+    curvature = mass @ line.powers
+    if len(curvature.T) == 1:
+        return gradient / curvature
+    h00, h01, h11 = curvature.T
     determinant = h00 * h11 - h01**2
     determinant = np.where(determinant > 1e-12 * h00 * h11, determinant, np.nan)
     g0, g1 = gradient.T

@@ -35,7 +35,7 @@ from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import check_pair
 from habitue.vocabulary import one_or_many
 
-__all__ = ["FairnessAudit", "audit_fairness"]
+__all__ = ["FairnessAudit", "audit_fairness", "require_fairlearn"]
 
 _GROUPS: Final = (
     "attribute", "group", "n_rows", "n_customers", "judged", "measure", "value", "lower", "upper",
@@ -45,8 +45,6 @@ _GAPS: Final = (
     "ratio", "ratio_lower", "ratio_upper", "beyond_chance",
 )  # fmt: skip
 _FEWEST: Final = 20  # customers below which no group can be judged, whatever is asked
-
-
 _Row = dict[str, Any]
 
 
@@ -246,7 +244,7 @@ def _values(label: npt.NDArray[Any], judged: Sequence[str], cases: _Cases) -> pd
     chosen = np.isin(label, list(judged))
     if not chosen.any():
         return pd.DataFrame(columns=names)
-    frame = _metric_frame()(
+    frame = require_fairlearn().MetricFrame(
         metrics={measure.name: partial(_once, measure) for measure in cases.measures},
         y_true=cases.outcome[chosen],
         y_pred=cases.prediction[chosen],
@@ -262,9 +260,16 @@ def _once(measure: Measure, y: npt.ArrayLike, p: npt.ArrayLike, *, flagged: npt.
     return float(measure.function(Counted(outcome, prediction, chosen, np.ones((1, outcome.size))))[0])
 
 
-def _metric_frame() -> Any:
+def require_fairlearn() -> Any:
+    """Return fairlearn's module of metrics; asked early, a missing package is told before any work is done.
+
+    Raises
+    ------
+    SettingsError
+        Where fairlearn is not installed.
+    """
     try:
-        return import_module("fairlearn.metrics").MetricFrame
+        return import_module("fairlearn.metrics")
     except ImportError as error:
         raise SettingsError(
             "A fairness audit needs one more package: pip install 'habitue[fairness]'."

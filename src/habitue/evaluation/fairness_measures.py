@@ -27,6 +27,7 @@ UNKNOWN: Final = "not known"
 
 _FEW_EVENTS: Final = 20  # of either outcome; of fewer no slope is told
 _FEW_VALUES: Final = 5  # distinct numbers up to which each is a group of its own
+_MOST_GROUPS: Final = 50  # more are no groups to compare; names and addresses would speak of persons
 
 
 class Counted(NamedTuple):
@@ -194,7 +195,7 @@ def groups_of(values: pd.Series) -> pd.Series:
     Raises
     ------
     SchemaError
-        Where the attribute is a date.
+        Where the attribute is a date, or text of more than 50 kinds.
 
     Examples
     --------
@@ -210,6 +211,11 @@ def groups_of(values: pd.Series) -> pd.Series:
     else:
         told = values.astype("object").map(str, na_action="ignore")
         order = sorted(told.dropna().unique())
+        if len(order) > _MOST_GROUPS:
+            raise SchemaError(
+                f"{values.name} has {len(order)} different values, which are no groups to compare: put them "
+                f"into at most {_MOST_GROUPS} before the audit."
+            )
     kinds = pd.Categorical(told.fillna(UNKNOWN), categories=[*dict.fromkeys([*order, UNKNOWN])])
     return pd.Series(kinds, index=values.index, name=values.name).cat.remove_unused_categories()
 

@@ -3,7 +3,10 @@
 What has to be learned of the population (usual prices, levels of attributes) is learned at the first of the
 earlier cutoffs, so that no row that is learned from sees beyond its own day; and it is carried to scoring.
 Features that are the same for everybody at the cutoff are left out: a model that learned from them would
-learn what it can never use.
+learn what it can never use. That holds for the day of the year of the cutoff above all: from cutoffs of half
+a year, trees would only learn which was which. Where they reach back a year it says something, and stays if
+it was asked for; how much of it is the season and how much that one year they cannot know
+(:mod:`habitue.evaluation.seasons` is for models that can).
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ import numpy as np
 import pandas as pd
 
 from habitue.errors import HabitueWarning
+from habitue.evaluation.seasons import with_day_of_year
 from habitue.features import LITERATURE
+from habitue.models.season import DAY_OF_YEAR
+from habitue.numerics.discounting import DAYS_PER_YEAR
 from habitue.records import CustomerLog
 from habitue.snapshots import Population, Snapshot, Window, learn_population, take_snapshots
 from habitue.snapshots.snapshot import churn_told_by, history_of
@@ -57,6 +63,7 @@ def what_is_known(
     *,
     keep: Collection[str] = (),
     churn: str | None = None,
+    calendar: bool = False,
 ) -> Known:
     """Take the snapshots that models of a cutoff learn from, without features that would say nothing then.
 
@@ -74,6 +81,9 @@ def what_is_known(
         Columns that stay, whatever they say.
     churn : {"transactions", "contracts"}, optional
         The records that tell churn, as `habitue.snapshots.take_snapshot`.
+    calendar : bool
+        Whether X tells the day of the year of its cutoff, for models that read it
+        (`habitue.evaluation.seasons.reads_day_of_year`).
 
     Returns
     -------
@@ -102,11 +112,21 @@ def what_is_known(
     population = learn_population(history_of(log, earlier[0].cutoff, told_by)) if earlier else Population()
     *past, now = take_snapshots(log, [*earlier, window], features, population=population, churn=told_by)
     kept = {*keep, *(feature.name for feature in LITERATURE)}
+    if _reaches_back_a_year(window, earlier):
+        kept.add(DAY_OF_YEAR)
     silent = {name: told for name, told in silent_features(now.X).items() if name not in kept}
     if silent and len(now.X) >= _FEW:
         _warn(silent, window, past, features)
     *past, now = (_without(one, silent) for one in (*past, now))
+    if calendar:
+        *past, now = (with_day_of_year(one) for one in (*past, now))
     return Known(now, tuple(past), population, silent)
+
+
+def _reaches_back_a_year(window: Window, earlier: Sequence[Window]) -> bool:
+    """Tell whether models learn from a window about a year before, half of it at least the same days."""
+    apart = [(window.cutoff - one.cutoff).days for one in earlier]
+    return any(days >= DAYS_PER_YEAR - 0.5 * window.horizon for days in apart)
 
 
 def _without(snapshot: Snapshot, silent: Collection[str]) -> Snapshot:

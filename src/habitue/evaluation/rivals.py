@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
 
 from habitue.errors import DataError, SettingsError
 from habitue.models import (
@@ -31,6 +32,7 @@ from habitue.models import (
     ZeroRegressor,
 )
 from habitue.models.baseline_churn import ContractEndClassifier, TenureClassifier
+from habitue.models.stacked_models import StackedModels
 from habitue.snapshots import Snapshot
 
 __all__ = [
@@ -205,6 +207,10 @@ def targets_of(name: str, model: BaseEstimator) -> tuple[str, ...]:
     )
 
 
+_CAUSES = ("voluntary", "involuntary")
+"""Why a contract ends, as its schema knows it."""
+
+
 def fit_before(
     model: BaseEstimator, target: str, now: Snapshot, past: Snapshot | None, horizon: int
 ) -> BaseEstimator:
@@ -235,7 +241,19 @@ def fit_before(
         return fresh.fit(_as_counts(now.X) if _counts(fresh, target) else now.X)
     if past is None:
         raise SettingsError(f"{type(model).__name__} learns from outcomes: earlier snapshots are needed.")
-    return fresh.fit(past.X, past.outcomes[target].to_numpy())
+    # A stack has members that learn from no outcomes, and know today's customers.
+    today = {"now": now.X} if has_fit_parameter(fresh, "now") else {}
+    return fresh.fit(past.X, _learned(past, target, fresh), **today)
+
+
+def _learned(past: Snapshot, target: str, model: Any) -> npt.NDArray[Any]:
+    """Return a column of y; to a model of hazards also why customers left, where contracts say so."""
+    y = past.outcomes
+    if target != "churned" or "churn_reason" not in y or not hasattr(model, "time_to_churn"):
+        return y[target].to_numpy()
+    # Reasons may be many, and a cause takes as long to learn as all together: few are told apart.
+    told = y["churn_reason"].isin(_CAUSES) | ~y["churned"]
+    return y["churn_reason"].where(told, "other").to_numpy()
 
 
 def needs_outcomes(model: BaseEstimator) -> bool:
@@ -257,6 +275,23 @@ def needs_outcomes(model: BaseEstimator) -> bool:
     return bool(get_tags(model).target_tags.required) or (inside is not None and needs_outcomes(inside))
 
 
+def needs_examples(model: BaseEstimator) -> bool:
+    """Tell whether a model has to see outcomes of just the horizon that it is asked for.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not.
+
+    Examples
+    --------
+    >>> from habitue.models import StackedValueRegressor
+    >>> needs_examples(MeanRegressor()), needs_examples(StackedValueRegressor())
+    (True, False)
+    """
+    return needs_outcomes(model) and not (isinstance(model, StackedModels) and model.answers_any_horizon())
+
+
 def _model_inside(model: BaseEstimator) -> BaseEstimator | None:
     """Return what a pipeline ends in or a search wraps: their own tags say that no outcome is needed."""
     inside = model.steps[-1][1] if isinstance(model, Pipeline) else getattr(model, "estimator", None)
@@ -275,7 +310,7 @@ def predict_target(model: BaseEstimator, target: str, X: pd.DataFrame, horizon: 
     X : DataFrame
         What is known.
     horizon : int
-        Days, for purchase models.
+        Days, for models that can be asked for any.
 
     Returns
     -------
@@ -288,16 +323,19 @@ def predict_target(model: BaseEstimator, target: str, X: pd.DataFrame, horizon: 
         Where a classifier does not tell two classes apart.
     """
     fitted: Any = model
+    learned = model.horizon if isinstance(model, StackedModels) else horizon
+    ahead = {} if learned == horizon else {"horizon": horizon}
     if is_classifier(model):
-        return _p_churn(fitted, X)
+        return _p_churn(fitted, X, ahead)
     if is_regressor(model):
-        return np.asarray(fitted.predict(_as_counts(X) if _counts(model, target) else X), dtype=np.float64)
+        known = _as_counts(X) if _counts(model, target) else X
+        return np.asarray(fitted.predict(known, **ahead), dtype=np.float64)
     answer = fitted.p_no_purchase if target == "churned" else fitted.expected_purchases
     return np.asarray(answer(X, horizon=horizon), dtype=np.float64)
 
 
-def _p_churn(classifier: Any, X: pd.DataFrame) -> FloatArray:
-    chances = np.asarray(classifier.predict_proba(X), dtype=np.float64)
+def _p_churn(classifier: Any, X: pd.DataFrame, ahead: Mapping[str, int]) -> FloatArray:
+    chances = np.asarray(classifier.predict_proba(X, **ahead), dtype=np.float64)
     if chances.ndim != 2 or chances.shape[1] != 2:
         raise DataError(
             f"{type(classifier).__name__} must give the chances of two classes, stays and churns; it gave "

@@ -27,7 +27,7 @@ from habitue.evaluation.calibration import (
     expected_calibration_error,
 )
 from habitue.evaluation.deciles import capture_top_decile, decile_mape, lift_top_decile
-from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error
+from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error, squared_log_error
 from habitue.evaluation.pairs import check_pair, check_weights
 from habitue.evaluation.profit import PUBLISHED_OFFER, Offer, expected_profits
 from habitue.evaluation.ranking import FloatArray, auc, average_precision, normalised_gini, ratio, spearman
@@ -124,6 +124,10 @@ def _mean_absolute_error(outcome: FloatArray, prediction: FloatArray, weights: F
 
 def _root_mean_squared_error(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     return np.sqrt(_mean(squared_error(outcome, prediction), weights))
+
+
+def _mean_squared_log_error(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    return _mean(squared_log_error(outcome, prediction), weights)
 
 
 def _mean_brier(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
@@ -278,6 +282,15 @@ _SPEND: Final = (
         "How far the prediction for a customer is off, large misses counting most.",
         "money",
         _root_mean_squared_error,
+    ),
+    Score(
+        "msle",
+        "spend",
+        False,
+        "How far the prediction for a customer is off on a logarithmic scale; too little costs most.",
+        "ratio",
+        _mean_squared_log_error,
+        is_headline=False,
     ),
     Score(
         "bias",

@@ -47,6 +47,11 @@ from habitue.models.persistence import load_model, persistent, save_model
 from habitue.models.probability_calibration import NoCalibration
 from habitue.models.quantile_interval import QuantileValueInterval
 from habitue.models.sbg import SBG
+from habitue.models.season import YearlySeason
+from habitue.models.season_correction import SeasonCorrected
+from habitue.models.seasonal_purchases import SeasonalPurchases
+from habitue.models.stacked_churn import StackedChurnClassifier
+from habitue.models.stacked_value import StackedValueRegressor
 from habitue.models.tuning import TunedModel
 from habitue.models.tuning_space import Between
 from habitue.models.value_interval import ValueInterval
@@ -87,11 +92,16 @@ __all__ = [
     "QuantileValueInterval",
     "RateClassifier",
     "RateRegressor",
+    "SeasonCorrected",
+    "SeasonalPurchases",
+    "StackedChurnClassifier",
+    "StackedValueRegressor",
     "TenureClassifier",
     "TunedModel",
     "ValueAnswers",
     "ValueInterval",
     "VennAbersCalibrator",
+    "YearlySeason",
     "ZeroRegressor",
     "clv_distribution",
     "from_lifetimes",

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from habitue.models.baseline_inputs import finite_columns, purchase_rate
 from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
-from habitue.models.outcomes import FloatArray, read_churned
+from habitue.models.outcomes import FloatArray, read_churned, refuse_other_rows
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import read_columns
 
@@ -67,9 +67,10 @@ class _Rule(LikelierClass, ClassifierMixin, BaseEstimator):
             Where a column is missing or not numeric.
         DataError
             Where a value is missing that is needed, y has gaps, another length than X or is not True and
-            False (1 and 0).
+            False (1 and 0), or has other labels.
         """
         columns = self._read(X)
+        refuse_other_rows(X, y)
         churned, self.classes_ = read_churned(y, len(X))
         self.feature_names_in_, self.n_features_in_ = np.array(self._READS, np.str_), len(self._READS)
         self._learn(columns, churned)
@@ -98,7 +99,8 @@ class _Rule(LikelierClass, ClassifierMixin, BaseEstimator):
             Where a value is missing that is needed, or infinite.
         """
         check_is_fitted(self)
-        return both_classes(self._churn(self._read(X)))
+        columns = self._read(X) if len(X) else np.empty((len(self._READS), 0))
+        return both_classes(self._churn(columns))
 
     def _read(self, X: pd.DataFrame) -> FloatArray:
         """Return the columns as rows."""

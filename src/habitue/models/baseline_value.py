@@ -194,7 +194,7 @@ class LastPeriodRepeatRegressor(RegressorMixin, BaseEstimator):
             Where a value is missing or infinite.
         """
         check_is_fitted(self)
-        return finite_columns(X, "spend_last_period")[0]
+        return finite_columns(X, "spend_last_period")[0] if len(X) else np.empty(0)
 
     def __sklearn_tags__(self) -> Tags:
         return _without_target(super().__sklearn_tags__())
@@ -272,7 +272,7 @@ class RateRegressor(RegressorMixin, BaseEstimator):
             Where a value that is needed is missing or infinite.
         """
         check_is_fitted(self)
-        return _expected_spend(X, self.horizon)
+        return _expected_spend(X, self.horizon) if len(X) else np.empty(0)
 
     def __sklearn_tags__(self) -> Tags:
         return _without_target(super().__sklearn_tags__())
@@ -281,9 +281,10 @@ class RateRegressor(RegressorMixin, BaseEstimator):
 def _expected_spend(X: pd.DataFrame, horizon: float) -> FloatArray:
     columns = read_columns(X, ["frequency", "T", "monetary_value"])
     frequency, T, monetary_value = columns.values.T
+    refuse_gaps(columns, np.column_stack([frequency, T]))
     rate = purchase_rate(frequency, T)
     amount = np.where(rate > 0.0, monetary_value, 0.0)
-    refuse_gaps(columns, np.column_stack([frequency, T, amount]))
+    refuse_gaps(columns, amount[:, np.newaxis])
     return rate * horizon * amount
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ from habitue.models import boosting
 from habitue.models.btyd_features import BTYDFeatures
 from habitue.models.feature_table import needed
 from habitue.models.likelier_class import LikelierClass, both_classes
-from habitue.models.out_of_time import Fold
-from habitue.models.outcomes import read_churned
+from habitue.models.out_of_time import Fold, Judged
+from habitue.models.outcomes import read_churned, refuse_other_rows
 from habitue.models.persistence import persistent
 from habitue.models.probability_calibration import CALIBRATORS, Calibrator, choose_calibrator
 from habitue.models.purchase_history import CustomerTable, read_weights
+from habitue.models.tree_growing import FEWEST_JUDGED, grow
 from habitue.vocabulary import Direction
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         The name of what was chosen.
     calibrator_ : estimator
         It, fitted.
+    calibration_losses_ : dict of dict
+        Of each calibration that was judged, its losses; empty where none was.
     classes_ : ndarray of shape (2,)
         Stays, churns.
     btyd_ : BTYDFeatures
@@ -93,6 +96,8 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Columns of X in fitting.
     n_features_in_ : int
         Their number.
+    levels_ : dict of list
+        Of each column of categories, those that there were in fitting.
 
     Notes
     -----
@@ -101,8 +106,9 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
 
     How many trees, and how far probabilities are off, is learned from customers whom a copy of the trees has
     not seen, at the last cutoff of X, where the copy knew only outcomes that were known by then: as far ahead
-    as the model will be asked. That takes about as long again as the trees themselves. Where fewer than
-    60 customers of the rarer class can be judged so, there are at most 100 trees and no calibration.
+    as the model will be asked. That takes about as long again as the trees themselves, or less from 300,000
+    customers on, where one copy is enough. Where fewer than 60 customers of the rarer class can be judged so,
+    there are at most 100 trees and no calibration.
 
     References
     ----------
@@ -123,10 +129,12 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         n_trees_: int
         calibration_: str
         calibrator_: Calibrator
+        calibration_losses_: dict[str, dict[str, float]]
         btyd_: BTYDFeatures
         classes_: npt.NDArray[np.generic]
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+        levels_: dict[str, list[Any]]
 
     def __init__(
         self,
@@ -167,7 +175,8 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
-            What was known; missing values are allowed.
+            What was known: numbers, and categories in columns of pandas' type ``category``; missing values
+            are allowed.
         y : array_like of shape (n_customers,)
             True or 1 for those who bought nothing within the horizon.
         sample_weight : array_like of shape (n_customers,), optional
@@ -175,12 +184,38 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
 
         Raises
         ------
+        SchemaError
+            Where a column is there twice or holds neither numbers nor categories.
         DataError
             Where only one class is there, or X and y do not match.
         SettingsError
             Where LightGBM refuses a parameter.
         """
+        self.fit_judged(X, y, sample_weight)
+        return self
+
+    def fit_judged(
+        self, X: CustomerTable, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Judged:
+        """Learn as `fit` does, and return what copies said of customers whom they had not seen.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            As in `fit`.
+        y : array_like of shape (n_customers,)
+            As in `fit`.
+        sample_weight : array_like of shape (n_customers,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        Judged
+            Chances of churning, after calibration; no rows where nobody could be judged.
+        """
         matrix = boosting.learn_matrix(self, X)
+        refuse_other_rows(X, y)
+        refuse_other_rows(X, sample_weight, called="sample_weight")
         churned, self.classes_ = read_churned(needed(y, asked=type(self).__name__), len(matrix))
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
         _refuse_one_class(churned if weights is None else churned[weights > 0])
@@ -188,7 +223,7 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         if self.monotone:
             settings["monotone_constraints"] = boosting.expected_directions(self, more_is=Direction.LEAVES)
         folds = _both_to_be_judged(boosting.folds_of(self, X, weights), churned)
-        grown = boosting.grow(
+        grown = grow(
             matrix,
             churned,
             weights,
@@ -202,7 +237,8 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
             expit(grown.judged), churned[grown.rows], grown.folds, candidates=self._candidates(folds)
         )
         self.calibration_, self.calibrator_ = chosen.name, chosen.calibrator
-        return self
+        self.calibration_losses_ = chosen.losses.to_dict("index")
+        return Judged(grown.rows, self.calibrator_.calibrate(expit(grown.judged)))
 
     def _candidates(self, folds: Sequence[Fold]) -> list[str]:
         """Ways of calibration to choose from: none is left where nobody could be judged."""
@@ -231,11 +267,15 @@ class BoostedChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Raises
         ------
         SchemaError
-            Where a column is missing.
+            Where a column is missing, or holds something else than in fitting.
+
+        Warns
+        -----
+        HabitueWarning
+            Where categories come that were not there in fitting: they count as missing.
         """
         matrix = boosting.known_matrix(self, X)
-        churn = np.asarray(self.booster_.predict(matrix), dtype=np.float64)
-        return both_classes(self.calibrator_.calibrate(churn))
+        return both_classes(self.calibrator_.calibrate(boosting.ask(self.booster_, matrix)))
 
     def contributions(self, X: CustomerTable) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of churning (exact SHAP values).
@@ -295,7 +335,7 @@ def _both_to_be_judged(folds: Sequence[Fold], churned: FloatArray) -> Sequence[F
     judged = sum(int(churned[fold.judged].sum()) for fold in folds)
     rarer = min(judged, sum(len(fold.judged) for fold in folds) - judged)
     both = all(len(np.unique(churned[rows])) == 2 for fold in folds for rows in fold)
-    return folds if both and rarer >= boosting.FEWEST_JUDGED else []
+    return folds if both and rarer >= FEWEST_JUDGED else []
 
 
 def _refuse_one_class(churned: FloatArray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ from habitue.models.hazard_boosting import Material, grow
 from habitue.models.hazard_material import fold_to_judge, refuse_one_class, told_in_periods
 from habitue.models.hazard_reasons import log_odds_contributions
 from habitue.models.maximum_likelihood import check_setting
-from habitue.models.outcomes import FloatArray
+from habitue.models.outcomes import FloatArray, refuse_other_rows
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable, read_weights
 from habitue.models.spells import read_spells
+from habitue.models.tree_growing import UNJUDGED_TREES
 from habitue.numerics.censored_scores import concordance
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         Columns of X in fitting.
     n_features_in_ : int
         Their number.
+    levels_ : dict of list
+        Of each column of categories, those that there were in fitting.
 
     Notes
     -----
@@ -138,6 +141,7 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         classes_: npt.NDArray[np.generic]
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+        levels_: dict[str, list[Any]]
 
     def __init__(
         self,
@@ -183,8 +187,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_rows, n_features)
-            What was known; missing values are allowed. One row a customer, as known at his entry, or one row
-            a person-period.
+            What was known: numbers, and categories in columns of pandas' type ``category``; missing values
+            are allowed. One row a customer, as known at his entry, or one row a person-period.
         y : DataFrame or array_like of shape (n_rows,)
             A frame with the columns duration (days since the customer came when observation ended), event
             and, where wanted, entry (days since he came when it began, 0 where left out); or, for
@@ -196,7 +200,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         Raises
         ------
         SchemaError
-            Where a column of X or y is missing, or X has a column n_periods.
+            Where a column of X or y is missing, X has a column n_periods, or one that holds neither numbers
+            nor categories.
         DataError
             Where nobody left, all left at once, or X and y do not match.
         SettingsError
@@ -206,6 +211,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         check_setting("period", self.period, above=0)
         self._refuse_columns()
         told_of = needed(y, asked=type(self).__name__)
+        refuse_other_rows(X, y)
+        refuse_other_rows(X, sample_weight, called="sample_weight")
         ages = None if self.age is None or isinstance(y, pd.DataFrame) else self._ages(matrix)
         told = told_in_periods(told_of, ages, len(matrix), period=self.period, horizon=self.horizon)
         self.causes_, self.classes_ = told.causes.names, told.classes
@@ -217,8 +224,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(matrix))
         fold = fold_to_judge(index, material, self.period_) if self.early_stopping else None
         blind = self.early_stopping and fold is None
-        n_estimators = min(self.n_estimators, boosting.UNJUDGED_TREES) if blind else self.n_estimators
-        settings = boosting.settings_of(self)
+        n_estimators = min(self.n_estimators, UNJUDGED_TREES) if blind else self.n_estimators
+        settings = boosting.settings_of(self, self._trained_on())
         self.booster_, self.n_trees_ = grow(material, settings, n_estimators=n_estimators, fold=fold)
         return self
 
@@ -250,11 +257,13 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
            AI for trees. Nature Machine Intelligence 2, 56-67.
         """
         rows = self._rows(X, entry)
-        told = np.asarray(self.booster_.predict(rows, pred_contrib=True))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        if not len(rows):
+            return pd.DataFrame(columns=self._trained_on(), index=index, dtype=np.float64)
+        told = boosting.ask(self.booster_, rows, pred_contrib=True)
         several = len(self.causes_) > 1
         which = None if cause is None else self._cause(cause)
         parts = log_odds_contributions(told, len(self.causes_) + 1 if several else 1, which)
-        index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(parts[:, :-1], columns=self._trained_on(), index=index)
 
     def reason_values(self, X: pd.DataFrame, *, entry: npt.ArrayLike | None = None) -> pd.DataFrame:
@@ -323,6 +332,8 @@ class BoostedHazardModel(HazardAnswers, ClassifierMixin, BaseEstimator):
             raise SchemaError(
                 f"X must have the column {self.age}, which age names; there are: {', '.join(names)}"
             )
+        if self.age in self.levels_:
+            raise SchemaError(f"expected days in column {self.age}, which age names; it holds categories")
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing values are welcome and classes are two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,13 @@ from sklearn.utils import Tags
 
 from habitue.errors import DataError
 from habitue.models import boosting
-from habitue.models.boosting import Grown
 from habitue.models.btyd_features import BTYDFeatures
 from habitue.models.feature_table import needed
-from habitue.models.out_of_time import Fold
-from habitue.models.outcomes import read_amounts
+from habitue.models.out_of_time import Fold, Judged
+from habitue.models.outcomes import read_amounts, refuse_other_rows
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable, read_weights
+from habitue.models.tree_growing import FEWEST_JUDGED, Grown, grow
 from habitue.models.value_law import Task, ValueLaw
 from habitue.models.value_laws import value_law
 from habitue.numerics.spend_losses import balance
@@ -85,6 +85,8 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         Columns of X in fitting.
     n_features_in_ : int
         Their number.
+    levels_ : dict of list
+        Of each column of categories, those that there were in fitting.
 
     Notes
     -----
@@ -119,6 +121,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         scale_: float
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+        levels_: dict[str, list[Any]]
 
     def __init__(
         self,
@@ -161,7 +164,8 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
-            What was known; missing values are allowed.
+            What was known: numbers, and categories in columns of pandas' type ``category``; missing values
+            are allowed.
         y : array_like of shape (n_customers,)
             Money spent within the horizon, returns taken off.
         sample_weight : array_like of shape (n_customers,), optional
@@ -169,12 +173,38 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
+        SchemaError
+            Where a column is there twice or holds neither numbers nor categories.
         DataError
             Where nobody spent anything, returns outweigh all purchases, or X and y do not match.
         SettingsError
             Where LightGBM refuses a parameter.
         """
+        self.fit_judged(X, y, sample_weight)
+        return self
+
+    def fit_judged(
+        self, X: CustomerTable, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Judged:
+        """Learn as `fit` does, and return what copies said of customers whom they had not seen.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            As in `fit`.
+        y : array_like of shape (n_customers,)
+            As in `fit`.
+        sample_weight : array_like of shape (n_customers,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        Judged
+            Money; no rows where nobody could be judged.
+        """
         matrix = boosting.learn_matrix(self, X)
+        refuse_other_rows(X, y)
+        refuse_other_rows(X, sample_weight, called="sample_weight")
         spend = read_amounts(needed(y, asked=type(self).__name__), len(matrix))
         weights = None if sample_weight is None else read_weights(sample_weight, len(matrix))
         bought = np.maximum(spend, 0.0)
@@ -188,7 +218,9 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         }
         self.boosters_ = {name: one.booster for name, one in grown.items()}
         self.scale_ = self._balance(grown, matrix, spend, weights)
-        return self
+        rows = next(iter(grown.values())).rows
+        raw = {name: one.judged for name, one in grown.items()}
+        return Judged(rows, self.law_.expected(raw) * self.scale_ if len(rows) else np.zeros(0))
 
     def _grow(
         self, task: Task, matrix: FloatArray, weights: FloatArray | None, folds: Sequence[Fold]
@@ -197,7 +229,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         settings = boosting.settings_of(self) | task.settings
         if self.monotone:
             settings["monotone_constraints"] = boosting.expected_directions(self, more_is=Direction.STAYS)
-        return boosting.grow(
+        return grow(
             matrix,
             task.target,
             weights,
@@ -226,7 +258,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
 
     def _expected(self, matrix: FloatArray) -> FloatArray:
         """Return the law's expectation, before it is made to add up."""
-        raw = {name: np.asarray(one.predict(matrix, raw_score=True)) for name, one in self.boosters_.items()}
+        raw = {name: boosting.ask(one, matrix, raw_score=True) for name, one in self.boosters_.items()}
         return self.law_.expected(raw)
 
     def predict(self, X: CustomerTable) -> FloatArray:
@@ -245,7 +277,12 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         SchemaError
-            Where a column is missing.
+            Where a column is missing, or holds something else than in fitting.
+
+        Warns
+        -----
+        HabitueWarning
+            Where categories come that were not there in fitting: they count as missing.
         """
         matrix = boosting.known_matrix(self, X)
         return self.scale_ * self._expected(matrix)
@@ -267,9 +304,7 @@ class BoostedValueRegressor(RegressorMixin, BaseEstimator):
             One column for each feature of fitting, and each answer of probability models.
         """
         matrix = boosting.known_matrix(self, X)
-        parts = {
-            name: np.asarray(one.predict(matrix, pred_contrib=True)) for name, one in self.boosters_.items()
-        }
+        parts = {name: boosting.ask(one, matrix, pred_contrib=True) for name, one in self.boosters_.items()}
         return boosting.as_reasons(self, X, self.law_.contributions(parts))
 
     @property
@@ -303,7 +338,7 @@ def _buyers_to_be_judged(folds: Sequence[Fold], bought: FloatArray) -> Sequence[
     """Return the folds, or none where too few bought among those judged or learned from in one."""
     n_judged = sum(int((bought[fold.judged] > 0.0).sum()) for fold in folds)
     everywhere = all((bought[rows] > 0.0).sum() > 1 for fold in folds for rows in fold)
-    return folds if everywhere and n_judged >= boosting.FEWEST_JUDGED else []
+    return folds if everywhere and n_judged >= FEWEST_JUDGED else []
 
 
 def _refuse_no_money(bought: float, net: float) -> None:

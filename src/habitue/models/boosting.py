@@ -7,7 +7,7 @@ and cannot be stored without pickle. A booster knows columns by place; their nam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +15,25 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.errors import SettingsError
 from habitue.models.btyd_features import BTYDFeatures
-from habitue.models.feature_table import known_table, learn_table
-from habitue.models.lightgbm_library import load_lightgbm
+from habitue.models.feature_table import Levels, known_table, learn_table, levels_of
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.out_of_time import Fold, out_of_time_folds
 from habitue.models.purchase_history import CustomerTable
+from habitue.models.tree_contributions import exact_contributions
 from habitue.vocabulary import Direction, term_of
 
 if TYPE_CHECKING:
-    from lightgbm import Booster, CVBooster, Dataset
+    from lightgbm import Booster
 
 __all__ = [
-    "FEWEST_JUDGED",
-    "UNJUDGED_TREES",
-    "Grown",
+    "PLENTY_JUDGED",
     "as_reasons",
+    "ask",
     "base_parts",
     "contributions",
     "expected_directions",
     "folds_of",
-    "grow",
     "known_matrix",
     "learn_matrix",
     "settings_of",
@@ -45,16 +42,12 @@ __all__ = [
 
 FloatArray = npt.NDArray[np.float64]
 
-PATIENCE = 50
-"""Trees without improvement after which no more are tried."""
-UNJUDGED_TREES = 100
-"""Trees, at most, where there are too few customers to say how many serve best."""
-FEWEST_JUDGED = 60
-"""Customers of the rarer outcome who must be judged, that anything is learned from it."""
+PLENTY_JUDGED = 100_000
+"""Customers judged by one copy from which on others tell nothing new, and take as long as it did."""
 
 
 def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
-    """Read X for fitting and remember its columns as ``feature_names_in_`` and ``n_features_in_``.
+    """Read X for fitting and remember its columns: ``feature_names_in_``, ``n_features_in_``, ``levels_``.
 
     Where the estimator wants `BTYDFeatures`, they are fitted as ``btyd_`` and stand after the columns of X.
 
@@ -63,12 +56,12 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     estimator : BaseEstimator
         Gets the attributes.
     X : DataFrame or array_like of shape (n_customers, n_features)
-        Numbers; missing values are allowed, infinite ones are not.
+        Numbers and categories; missing values are allowed, infinite ones are not.
 
     Raises
     ------
     SchemaError
-        Where a column is there twice or is not numeric.
+        Where a column is there twice or holds neither numbers nor categories.
     DataError
         Where a value is infinite or there is no row.
     FitError
@@ -78,7 +71,9 @@ def learn_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     """
     frame, matrix = learn_table(X)
     names = list(frame.columns)
-    vars(estimator).update(feature_names_in_=np.array(names, dtype=object), n_features_in_=len(names))
+    vars(estimator).update(
+        feature_names_in_=np.array(names, dtype=object), n_features_in_=len(names), levels_=levels_of(frame)
+    )
     params = estimator.get_params(deep=False)
     check_setting("horizon", params["horizon"], above=0)
     if params["btyd_features"]:
@@ -106,13 +101,21 @@ def known_matrix(estimator: BaseEstimator, X: CustomerTable) -> FloatArray:
     NotFittedError
         Before fit.
     SchemaError
-        Where a column seen in fitting is missing; names it and those there.
+        Where a column seen in fitting is missing, or holds something else; names it.
     DataError
-        Where a value is infinite, there is no row, or an array has another number of columns.
+        Where a value is infinite, or an array has another number of columns.
+
+    Warns
+    -----
+    HabitueWarning
+        Where categories come that were not there in fitting: they count as missing.
     """
     check_is_fitted(estimator, ["booster_", "boosters_"], all_or_any=any)
-    names: list[str] = list(vars(estimator)["feature_names_in_"])
-    return _with_answers(estimator, *known_table(X, names, asked=type(estimator).__name__))
+    state = vars(estimator)
+    names: list[str] = list(state["feature_names_in_"])
+    # A model stored by an earlier version knows no categories.
+    levels = state.get("levels_", {})
+    return _with_answers(estimator, *known_table(X, names, asked=type(estimator).__name__, levels=levels))
 
 
 def with_answers(estimator: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +133,7 @@ def with_answers(estimator: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_answers(estimator: BaseEstimator, frame: pd.DataFrame, matrix: FloatArray) -> FloatArray:
-    both = with_answers(estimator, frame)
+    both = with_answers(estimator, frame) if len(frame) else frame
     return np.column_stack([matrix, both.iloc[:, frame.shape[1] :]]) if both is not frame else matrix
 
 
@@ -141,141 +144,10 @@ def _trained_on(estimator: BaseEstimator) -> list[str]:
     return list(state["btyd_"].get_feature_names_out(names) if "btyd_" in state else names)
 
 
-class Grown(NamedTuple):
-    """A booster, and what copies of it said of customers that they had not seen.
-
-    Attributes
-    ----------
-    booster : lightgbm.Booster
-        Trained on all rows.
-    n_trees : int
-        Its rounds of boosting.
-    rows, folds : ndarray of shape (n_judged,)
-        Row numbers of those who were judged, and by which copy.
-    judged : ndarray of shape (n_judged,) or (n_judged, n_outputs)
-        Raw scores of these rows; none where nobody was judged.
-    """
-
-    booster: Booster
-    n_trees: int
-    rows: npt.NDArray[np.int64]
-    folds: npt.NDArray[np.int64]
-    judged: FloatArray
-
-
-def grow(
-    matrix: FloatArray,
-    target: FloatArray,
-    weights: FloatArray | None,
-    settings: dict[str, Any],
-    *,
-    n_estimators: int,
-    rows: npt.NDArray[np.bool_] | None = None,
-    folds: Sequence[Fold] = (),
-    early_stopping: bool = False,
-    feval: Any = None,
-) -> Grown:
-    """Train a booster that is the same for the same data, settings and seed.
-
-    With folds, a copy is trained for each of them. With early stopping all have as many trees as serves the
-    judged rows best on average, and so has the booster itself, or at most `UNJUDGED_TREES` where there are no
-    folds to say so; else it has `n_estimators`.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_customers, n_features)
-        Features; NaN is missing.
-    target : ndarray of shape (n_customers,)
-        What to learn; of the chosen rows alone.
-    weights : ndarray of shape (n_customers,), optional
-        How much each row counts.
-    settings : dict
-        LightGBM's parameters.
-    n_estimators : int
-        Trees, at most.
-    rows : ndarray of bool, shape (n_customers,), optional
-        Who is learned from and decides on the trees; everybody where None. All of the folds are asked.
-    folds : sequence of Fold
-        Who learns and who is judged.
-    early_stopping : bool
-        Whether the folds say how many trees there are.
-    feval : callable, optional
-        LightGBM's own form of a loss of its own, where the objective has no metric.
-
-    Raises
-    ------
-    SettingsError
-        Where LightGBM refuses a setting; its own words say which.
-    """
-    lightgbm = load_lightgbm()
-    settings = {
-        "verbosity": -1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "feature_pre_filter": False,
-    } | settings
-    chosen = np.ones(len(matrix), dtype=np.bool_) if rows is None else rows
-    data = lightgbm.Dataset(
-        matrix if rows is None else matrix[rows],
-        target,
-        weight=None if weights is None else weights[chosen],
-        params=settings,
-        free_raw_data=True,
-    )
-    if early_stopping and not folds:
-        n_estimators = min(n_estimators, UNJUDGED_TREES)
-    stop = [lightgbm.early_stopping(PATIENCE, verbose=False)] if early_stopping else []
-    try:
-        copies = _copies(data, settings, n_estimators, _among(folds, chosen), feval, stop) if folds else None
-        n_trees = int(copies.best_iteration) if copies and early_stopping else n_estimators
-        booster = lightgbm.train(settings, data, num_boost_round=n_trees)
-    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
-        told = ", ".join(f"{name}={value}" for name, value in settings.items())
-        raise SettingsError(
-            f"LightGBM cannot train {n_estimators} trees with {told}: {error}. Change that setting."
-        ) from error
-    if copies is None:
-        nobody = np.zeros(0, dtype=np.int64)
-        return Grown(booster, n_trees, nobody, nobody, np.zeros(0))
-    raw = [
-        np.asarray(one.predict(matrix[fold.judged], raw_score=True, num_iteration=n_trees), dtype=np.float64)
-        for one, fold in zip(copies.boosters, folds, strict=True)
-    ]
-    place = np.repeat(np.arange(len(folds)), [len(fold.judged) for fold in folds])
-    return Grown(
-        booster, n_trees, np.concatenate([fold.judged for fold in folds]), place, np.concatenate(raw)
-    )
-
-
-def _among(folds: Sequence[Fold], chosen: npt.NDArray[np.bool_]) -> list[Fold]:
-    """Return folds of the chosen rows alone, numbered among these."""
-    number = np.cumsum(chosen) - 1
-    return [Fold(*(number[rows[chosen[rows]]] for rows in fold)) for fold in folds]
-
-
-def _copies(
-    data: Dataset,
-    settings: dict[str, Any],
-    n_estimators: int,
-    folds: Sequence[Fold],
-    feval: Any,
-    callbacks: list[Any],
-) -> CVBooster:
-    """Train a copy for each fold; all of them as long."""
-    found = load_lightgbm().cv(
-        settings,
-        data,
-        num_boost_round=n_estimators,
-        folds=[(fold.train, fold.judged) for fold in folds],
-        feval=feval,
-        callbacks=callbacks,
-        return_cvbooster=True,
-    )
-    return found["cvbooster"]
-
-
 def folds_of(estimator: BaseEstimator, X: CustomerTable, weights: FloatArray | None) -> list[Fold]:
     """Return who is judged by whom, of those that count, where the estimator learns anything from that.
+
+    One fold is enough where it alone has `PLENTY_JUDGED` customers: a copy less is trained for each other.
 
     Parameters
     ----------
@@ -291,9 +163,9 @@ def folds_of(estimator: BaseEstimator, X: CustomerTable, weights: FloatArray | N
         return []
     index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(np.asarray(X)))
     folds = out_of_time_folds(index, horizon=params["horizon"])
-    return (
-        folds if weights is None else [Fold(*(rows[weights[rows] > 0.0] for rows in fold)) for fold in folds]
-    )
+    if weights is not None:
+        folds = [Fold(*(rows[weights[rows] > 0.0] for rows in fold)) for fold in folds]
+    return folds[:1] if folds and len(folds[0].judged) >= PLENTY_JUDGED else folds
 
 
 def expected_directions(estimator: BaseEstimator, *, more_is: Direction) -> list[int]:
@@ -309,9 +181,12 @@ def expected_directions(estimator: BaseEstimator, *, more_is: Direction) -> list
     Returns
     -------
     list of int
-        1 where a higher value may only raise the prediction, -1 where it may only lower it, else 0.
+        1 where a higher value may only raise the prediction, -1 where it may only lower it, else 0, as of
+        categories.
     """
-    expected = [term_of(name).expected for name in _trained_on(estimator)]
+    levels: Levels = vars(estimator)["levels_"]
+    names = _trained_on(estimator)
+    expected = [Direction.UNKNOWN if name in levels else term_of(name).expected for name in names]
     return [0 if one is Direction.UNKNOWN else 1 if one is more_is else -1 for one in expected]
 
 
@@ -337,8 +212,7 @@ def contributions(estimator: BaseEstimator, X: CustomerTable) -> pd.DataFrame:
        AI for trees. Nature Machine Intelligence 2, 56-67.
     """
     matrix = known_matrix(estimator, X)
-    values = np.asarray(vars(estimator)["booster_"].predict(matrix, pred_contrib=True))
-    return as_reasons(estimator, X, values)
+    return as_reasons(estimator, X, ask(vars(estimator)["booster_"], matrix, pred_contrib=True))
 
 
 def as_reasons(estimator: BaseEstimator, X: CustomerTable, values: FloatArray) -> pd.DataFrame:
@@ -355,6 +229,29 @@ def as_reasons(estimator: BaseEstimator, X: CustomerTable, values: FloatArray) -
     """
     index = X.index if isinstance(X, pd.DataFrame) else None
     return pd.DataFrame(values[:, :-1], columns=_trained_on(estimator), index=index)
+
+
+def ask(booster: Booster, matrix: FloatArray, *, raw_score: bool = False, pred_contrib: bool = False) -> Any:
+    """Return what a booster says of customers, also where there are none, which LightGBM refuses.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        Trained.
+    matrix : ndarray of shape (n_customers, n_trained)
+        Features; NaN is missing.
+    raw_score, pred_contrib : bool
+        As LightGBM has them: scores before they are made predictions, contributions to these.
+
+    Returns
+    -------
+    ndarray of shape (n_customers, ...)
+    """
+    if pred_contrib and len(matrix):
+        return exact_contributions(booster, matrix)
+    asked = matrix if len(matrix) else np.zeros((1, booster.num_feature()))
+    told = booster.predict(asked, raw_score=raw_score, pred_contrib=pred_contrib)
+    return np.asarray(told, dtype=np.float64)[: len(matrix)]
 
 
 def base_parts(estimator: BaseEstimator, booster: Booster) -> FloatArray:
@@ -375,13 +272,15 @@ def base_parts(estimator: BaseEstimator, booster: Booster) -> FloatArray:
     return np.asarray(booster.predict(nobody, pred_contrib=True), dtype=np.float64)
 
 
-def settings_of(estimator: BaseEstimator) -> dict[str, Any]:
+def settings_of(estimator: BaseEstimator, trained_on: Sequence[str] | None = None) -> dict[str, Any]:
     """Return LightGBM's parameters that the boosted models have in common.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        With the parameters of `BoostedChurnClassifier`, in scikit-learn's spelling.
+        With the parameters of `BoostedChurnClassifier`, in scikit-learn's spelling; its columns are known.
+    trained_on : sequence of str, optional
+        Names of the booster's columns, where they are not the estimator's and answers of probability models.
 
     Returns
     -------
@@ -398,4 +297,11 @@ def settings_of(estimator: BaseEstimator) -> dict[str, Any]:
         "feature_fraction": params["colsample_bytree"],
         "seed": params["random_state"],
         "num_threads": params["n_jobs"] or 0,
+        **_categories(vars(estimator)["levels_"], trained_on or _trained_on(estimator)),
     }
+
+
+def _categories(levels: Levels, names: Sequence[str]) -> dict[str, list[int]]:
+    """Say which of the booster's columns are categories, in the spelling that LightGBM takes as a setting."""
+    places = [at for at, name in enumerate(names) if name in levels]
+    return {"categorical_column": places} if places else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
@@ -158,17 +159,20 @@ class BTYDChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         self.purchases_ = fit_steadily(BGNBD() if self.purchases is None else self.purchases, frame)
         self.classes_ = np.array([False, True]) if y is None else read_churned(y, len(frame))[1]
         self.typical_ = typical_customer(known_things(frame, _THINGS))
-        self.feature_names_in_ = np.array(HISTORY, dtype=object)
-        self.n_features_in_ = len(HISTORY)
+        read = [*HISTORY, *getattr(self.purchases_, "feature_names_in_", ())]
+        self.feature_names_in_ = np.array(list(dict.fromkeys(read)), dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
         return self
 
-    def predict_proba(self, X: CustomerTable) -> FloatArray:
+    def predict_proba(self, X: CustomerTable, *, horizon: float | None = None) -> FloatArray:
         """Return the chances of staying and of churning.
 
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
             With frequency, recency, T; or an array of exactly these.
+        horizon : float, optional
+            Days ahead, any number above 0; the constructor's where None.
 
         Returns
         -------
@@ -179,18 +183,23 @@ class BTYDChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         ------
         SchemaError, DataError
             Where a column is missing or a row cannot be a customer's history.
+        SettingsError
+            Where the horizon is not above 0.
         """
         check_is_fitted(self, "purchases_")
-        churn = np.asarray(self.purchases_.p_no_purchase(X, horizon=self.horizon), dtype=np.float64)
+        days = self.horizon if horizon is None else horizon
+        churn = np.asarray(self.purchases_.p_no_purchase(X, horizon=days), dtype=np.float64)
         return both_classes(churn)
 
-    def contributions(self, X: CustomerTable) -> pd.DataFrame:
+    def contributions(self, X: CustomerTable, *, horizon: float | None = None) -> pd.DataFrame:
         """Return what frequency, inactivity and T add to the log-odds of churning, the median being 0.
 
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
             With frequency, recency, T; or an array of exactly these.
+        horizon : float, optional
+            Days ahead; the constructor's where None.
 
         Returns
         -------
@@ -198,10 +207,14 @@ class BTYDChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
             Exact Shapley values against `typical_`, with probabilities held within [1e-12, 1 - 1e-12].
         """
         check_is_fitted(self, "purchases_")
-        return shapley(self._log_odds, known_things(as_frame(X, HISTORY), _THINGS), pd.Series(self.typical_))
+        frame = as_frame(X, HISTORY)
+        known = known_things(frame, _THINGS)
+        return shapley(
+            partial(self._log_odds, horizon=horizon), known, pd.Series(self.typical_), beside=frame
+        )
 
-    def _log_odds(self, X: pd.DataFrame) -> FloatArray:
-        churn = np.clip(self.predict_proba(X)[:, 1], 1e-12, 1 - 1e-12)
+    def _log_odds(self, X: pd.DataFrame, *, horizon: float | None) -> FloatArray:
+        churn = np.clip(self.predict_proba(X, horizon=horizon)[:, 1], 1e-12, 1 - 1e-12)
         return np.log(churn) - np.log1p(-churn)
 
     def __sklearn_tags__(self) -> Tags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -114,17 +115,20 @@ class BTYDValueRegressor(RegressorMixin, PurchasesAndSpend):
         self._fit_both(frame)
         self.net_share_ = _net_share(frame)
         self.typical_ = typical_customer(known_things(frame, _THINGS))
-        self.feature_names_in_ = np.array(HISTORY_AND_SPEND, dtype=object)
-        self.n_features_in_ = len(HISTORY_AND_SPEND)
+        read = [*HISTORY_AND_SPEND, *getattr(self.purchases_, "feature_names_in_", ())]
+        self.feature_names_in_ = np.array(list(dict.fromkeys(read)), dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
         return self
 
-    def predict(self, X: CustomerTable) -> FloatArray:
+    def predict(self, X: CustomerTable, *, horizon: float | None = None) -> FloatArray:
         """Return the expected spend of each customer within the horizon.
 
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
             With frequency, recency, T and monetary_value, or an array of exactly these.
+        horizon : float, optional
+            Days ahead, any number above 0; the constructor's where None.
 
         Returns
         -------
@@ -135,21 +139,24 @@ class BTYDValueRegressor(RegressorMixin, PurchasesAndSpend):
         ------
         SchemaError, DataError
             Where a column is missing or a row cannot be a customer's history.
+        SettingsError
+            Where the horizon is not above 0.
         """
         check_is_fitted(self, "purchases_")
         frame = as_frame(X, HISTORY_AND_SPEND)
-        purchases = np.asarray(
-            self.purchases_.expected_purchases(frame, horizon=self.horizon), dtype=np.float64
-        )
+        days = self.horizon if horizon is None else horizon
+        purchases = np.asarray(self.purchases_.expected_purchases(frame, horizon=days), dtype=np.float64)
         return purchases * np.asarray(self.spend_.expected_spend(frame), dtype=np.float64) * self.net_share_
 
-    def contributions(self, X: CustomerTable) -> pd.DataFrame:
+    def contributions(self, X: CustomerTable, *, horizon: float | None = None) -> pd.DataFrame:
         """Return what each known thing adds to the log of expected spend, against the median customer.
 
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
             With frequency, recency, T and monetary_value, or an array of exactly these.
+        horizon : float, optional
+            Days ahead; the constructor's where None.
 
         Returns
         -------
@@ -157,12 +164,14 @@ class BTYDValueRegressor(RegressorMixin, PurchasesAndSpend):
             Exact Shapley values against `typical_`, with spend held at 1e-12 or more.
         """
         check_is_fitted(self, "purchases_")
+        frame = as_frame(X, HISTORY_AND_SPEND)
+        known = known_things(frame, _THINGS)
         return shapley(
-            self._log_value, known_things(as_frame(X, HISTORY_AND_SPEND), _THINGS), pd.Series(self.typical_)
+            partial(self._log_value, horizon=horizon), known, pd.Series(self.typical_), beside=frame
         )
 
-    def _log_value(self, X: pd.DataFrame) -> FloatArray:
-        return np.log(np.maximum(self.predict(X), 1e-12))
+    def _log_value(self, X: pd.DataFrame, *, horizon: float | None) -> FloatArray:
+        return np.log(np.maximum(self.predict(X, horizon=horizon), 1e-12))
 
     def __sklearn_tags__(self) -> Tags:
         """Tell that no outcome is needed."""

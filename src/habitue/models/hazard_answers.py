@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +19,18 @@ from habitue.models.maximum_likelihood import check_setting
 from habitue.models.outcomes import FloatArray
 from habitue.models.purchase_history import Answer, CustomerTable
 from habitue.numerics.discrete_hazards import incidence_ahead, restricted_mean, survival_ahead
+from habitue.vocabulary.learned import learned_name
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["HazardAnswers"]
+__all__ = ["FURTHER", "LIMIT", "HazardAnswers"]
+
+FURTHER = (30, 365)
+"""Days ahead of which `HazardAnswers.time_to_churn` tells beside the horizon."""
+
+LIMIT = 365
+"""Days ahead of which it counts those that a customer is expected to stay."""
 
 Formula = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 """Of hazards (n_customers, n_periods, n_causes), times ahead in periods, and shares of the present period."""
@@ -195,6 +202,51 @@ class HazardAnswers(LikelierClass):
             return lived
         return pd.Series(lived, index=X.index, name="expected_residual_lifetime")
 
+    def time_to_churn(
+        self, X: CustomerTable, *, horizon: float | None = None, entry: npt.ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return what a model of hazards alone can tell: further horizons, causes, and days still to come.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_customers, n_features)
+            With at least the columns of fitting, in any order.
+        horizon : float, optional
+            Days ahead that causes are told of, > 0; the constructor's where left out.
+        entry : array_like of shape (n_customers,) or (), optional
+            Days since each customer came; the column `age` of X where left out.
+
+        Returns
+        -------
+        DataFrame of shape (n_customers, 3) or (n_customers, 3 + n_causes)
+            ``churn_probability_30d`` and ``churn_probability_365d``, the chances of leaving within `FURTHER`
+            days; where several causes compete, for each the chance of leaving by it within the horizon, such
+            as ``churn_probability_voluntary``: they add up to that of `predict_proba`; and
+            ``expected_residual_lifetime_365d``, days of the next `LIMIT`, as `expected_residual_lifetime`.
+
+        Raises
+        ------
+        SchemaError, DataError, SettingsError
+            As `predict_proba`.
+
+        Warns
+        -----
+        HabitueWarning
+            As `predict_proba`.
+        """
+        days = np.concatenate([FURTHER, self._days(horizon), [LIMIT]])
+        matrix, at = self._now(X, entry)
+        competing = self.causes_ if len(self.causes_) > 1 else []
+
+        def formula(hazards: FloatArray, ahead: FloatArray, elapsed: FloatArray) -> FloatArray:
+            left_by = incidence_ahead(hazards, ahead[:-1], elapsed)
+            further, within = left_by[:, : len(FURTHER)].sum(axis=2), left_by[:, -1, : len(competing)]
+            return np.column_stack([further, within, _lived(hazards, ahead[-1:], elapsed) * self.period_])
+
+        told = self._ahead(matrix, at, days, formula)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(told, columns=_columns_of_times(competing), index=index)
+
     def _days(self, horizon: float | None) -> FloatArray:
         """Return the horizon asked for, or the constructor's."""
         days = self.horizon if horizon is None else horizon
@@ -240,6 +292,8 @@ class HazardAnswers(LikelierClass):
     def _ahead(self, matrix: FloatArray, at: Point, days: FloatArray, formula: Formula) -> FloatArray:
         """Return what a formula makes of hazards up to the last of some days ahead."""
         ahead = days / self.period_
+        if not len(matrix):
+            return formula(np.zeros((0, 1, len(self.causes_))), ahead, at.elapsed)
         furthest = at.elapsed + ahead.max(initial=0.0)
         self._warn_of_guesses(at.gone_by + furthest)
         return over_blocks(
@@ -263,6 +317,15 @@ class HazardAnswers(LikelierClass):
                 HabitueWarning,
                 stacklevel=4,
             )
+
+
+def _columns_of_times(competing: Sequence[int | str]) -> list[str]:
+    """Return the columns of `HazardAnswers.time_to_churn`, each once."""
+    names = [f"churn_probability_{days}d" for days in FURTHER]
+    for cause in competing:
+        word = cause if isinstance(cause, str) else f"cause {cause}"
+        names.append(learned_name(f"churn_probability_{word}", taken=names))
+    return [*names, f"expected_residual_lifetime_{LIMIT}d"]
 
 
 def _left(hazards: FloatArray, ahead: FloatArray, elapsed: FloatArray) -> FloatArray:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError
-from habitue.models.boosting import FEWEST_JUDGED
 from habitue.models.hazard_boosting import Material, Point
 from habitue.models.out_of_time import Fold, out_of_time_folds
 from habitue.models.outcomes import FloatArray
 from habitue.models.person_periods import DIGITS, Seen, labels_of, periods_seen
 from habitue.models.spells import Causes, read_causes, read_spells
+from habitue.models.tree_growing import FEWEST_JUDGED
 
 __all__ = ["Told", "fold_to_judge", "read_ages", "refuse_one_class", "standing", "told_in_periods"]
 

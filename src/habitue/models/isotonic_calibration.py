@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from habitue.models.persistence import persistent
-from habitue.models.predicted_probabilities import read_predictions, read_probabilities
+from habitue.models.predicted_probabilities import Calibrator, FloatArray, read_probabilities
 from habitue.numerics import calibration_maps as maps
 from habitue.numerics import venn_abers
 
 __all__ = ["IsotonicCalibrator", "VennAbersCalibrator"]
-
-FloatArray = npt.NDArray[np.float64]
 
 _PER_LOG_ODDS = 100.0
 """Steps of the scores of Venn-Abers in one unit of log-odds: odds that differ by 1 % are told apart."""
 
 
 @persistent
-class IsotonicCalibrator(BaseEstimator):
+class IsotonicCalibrator(Calibrator):
     """Share that churned as a function that only rises, of whatever shape.
 
     Attributes
@@ -31,7 +28,8 @@ class IsotonicCalibrator(BaseEstimator):
     knots_ : ndarray of shape (n_knots,)
         Predicted probabilities at which it bends, ascending.
     values_ : ndarray of shape (n_knots,)
-        What they become: straight between two knots, level outside.
+        What they become: straight between two knots, level outside. The least is 1 / (n + 1) or more, where n
+        customers stand at the bottom.
 
     See Also
     --------
@@ -53,43 +51,15 @@ class IsotonicCalibrator(BaseEstimator):
         knots_: FloatArray
         values_: FloatArray
 
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Learn from customers that the model had not seen.
+    def _learn(self, predicted: FloatArray, churned: FloatArray, weights: FloatArray) -> None:
+        self.knots_, self.values_ = maps.fit_isotonic(predicted, churned, weights)
 
-        Parameters
-        ----------
-        probability, outcome, sample_weight : array_like of shape (n_customers,)
-            As `PlattCalibrator.fit`.
-
-        Raises
-        ------
-        DataError
-            Where there is nobody, they do not match, or something is no probability.
-        """
-        self.knots_, self.values_ = maps.fit_isotonic(*read_predictions(probability, outcome, sample_weight))
-        return self
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return probabilities put right.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (n_customers,)
-            Inside (0, 1): 1 / (n + 1) or more, where n customers stand at the bottom.
-        """
-        check_is_fitted(self, "knots_")
-        return maps.isotonic(maps.IsotonicMap(self.knots_, self.values_), read_probabilities(probability))
+    def _put_right(self, predicted: FloatArray) -> FloatArray:
+        return maps.isotonic(maps.IsotonicMap(self.knots_, self.values_), predicted)
 
 
 @persistent
-class VennAbersCalibrator(BaseEstimator):
+class VennAbersCalibrator(Calibrator):
     """Two isotonic probabilities: the right one if this customer stays, and the right one if not.
 
     Attributes
@@ -106,8 +76,9 @@ class VennAbersCalibrator(BaseEstimator):
     Notes
     -----
     What makes them valid is only that customers are exchangeable; where few are like this one, the two lie
-    apart. Predictions are rounded to hundredths of log-odds before anything is learned, a rule that looks at
-    no outcome: so a model is small however many customers it learned from.
+    apart. `calibrate` says what lies between them and is least regretted in log loss. Predictions are rounded
+    to hundredths of log-odds before anything is learned, a rule that looks at no outcome: so a model is small
+    however many customers it learned from.
 
     References
     ----------
@@ -127,26 +98,6 @@ class VennAbersCalibrator(BaseEstimator):
         lower_: FloatArray
         upper_: FloatArray
 
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Learn from customers that the model had not seen.
-
-        Parameters
-        ----------
-        probability, outcome, sample_weight : array_like of shape (n_customers,)
-            As `PlattCalibrator.fit`.
-
-        Raises
-        ------
-        DataError
-            Where there is nobody, they do not match, or something is no probability.
-        """
-        predicted, churned, weights = read_predictions(probability, outcome, sample_weight)
-        fitted = venn_abers.fit(_hundredths(predicted), churned, weights)
-        self.scores_, self.lower_, self.upper_ = fitted
-        return self
-
     def bounds(self, probability: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the probability if the customer stays, and if the customer churns.
 
@@ -160,24 +111,19 @@ class VennAbersCalibrator(BaseEstimator):
         p0, p1 : ndarray of shape (n_customers,)
             In [0, 1]; what `calibrate` says lies between.
         """
-        check_is_fitted(self, "scores_")
+        check_is_fitted(self)
+        return self._bounds(read_probabilities(probability))
+
+    def _learn(self, predicted: FloatArray, churned: FloatArray, weights: FloatArray) -> None:
+        self.scores_, self.lower_, self.upper_ = venn_abers.fit(_hundredths(predicted), churned, weights)
+
+    def _put_right(self, predicted: FloatArray) -> FloatArray:
+        """Return the probability between the two whose log loss is least regretted."""
+        return venn_abers.merged(*self._bounds(predicted))
+
+    def _bounds(self, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
         fitted = venn_abers.Steps(self.scores_, self.lower_, self.upper_)
-        return venn_abers.bounds(fitted, _hundredths(read_probabilities(probability)))
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return one probability between the two: that whose log loss is least regretted.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (n_customers,)
-            Inside (0, 1).
-        """
-        return venn_abers.merged(*self.bounds(probability))
+        return venn_abers.bounds(fitted, _hundredths(predicted))
 
 
 def _hundredths(probability: FloatArray) -> FloatArray:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
-
-import numpy as np
-import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
+from typing import TYPE_CHECKING
 
 from habitue.models.persistence import persistent
-from habitue.models.predicted_probabilities import read_predictions, read_probabilities
+from habitue.models.predicted_probabilities import Calibrator, FloatArray
 from habitue.numerics import calibration_maps as maps
 
 __all__ = ["BetaCalibrator", "PlattCalibrator"]
 
-FloatArray = npt.NDArray[np.float64]
-
 
 @persistent
-class PlattCalibrator(BaseEstimator):
+class PlattCalibrator(Calibrator):
     """Stretch and shift log-odds: right where a model is too sure, too timid, or off by a constant.
 
     Attributes
@@ -40,6 +33,7 @@ class PlattCalibrator(BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> true = rng.beta(2.0, 5.0, 20_000)
     >>> too_sure = 1 / (1 + ((1 - true) / true) ** 2)
@@ -52,47 +46,15 @@ class PlattCalibrator(BaseEstimator):
         slope_: float
         intercept_: float
 
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Learn from customers that the model had not seen.
+    def _learn(self, predicted: FloatArray, churned: FloatArray, weights: FloatArray) -> None:
+        self.slope_, self.intercept_ = maps.fit_platt(predicted, churned, weights)
 
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-        outcome : array_like of shape (n_customers,)
-            True or 1 for those who churned.
-        sample_weight : array_like of shape (n_customers,), optional
-            How many customers each row stands for.
-
-        Raises
-        ------
-        DataError
-            Where there is nobody, they do not match, or something is no probability.
-        """
-        self.slope_, self.intercept_ = maps.fit_platt(*read_predictions(probability, outcome, sample_weight))
-        return self
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return probabilities put right.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (n_customers,)
-            Inside (0, 1).
-        """
-        check_is_fitted(self, "slope_")
-        return maps.platt(maps.PlattMap(self.slope_, self.intercept_), read_probabilities(probability))
+    def _put_right(self, predicted: FloatArray) -> FloatArray:
+        return maps.platt(maps.PlattMap(self.slope_, self.intercept_), predicted)
 
 
 @persistent
-class BetaCalibrator(BaseEstimator):
+class BetaCalibrator(Calibrator):
     """Stretch and shift log-odds, with a stretch of its own for each end.
 
     Attributes
@@ -113,6 +75,7 @@ class BetaCalibrator(BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> p = rng.uniform(size=20_000)
     >>> fitted = BetaCalibrator().fit(p, rng.uniform(size=20_000) < p)
@@ -125,36 +88,8 @@ class BetaCalibrator(BaseEstimator):
         b_: float
         c_: float
 
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Learn from customers that the model had not seen.
+    def _learn(self, predicted: FloatArray, churned: FloatArray, weights: FloatArray) -> None:
+        self.a_, self.b_, self.c_ = maps.fit_beta(predicted, churned, weights)
 
-        Parameters
-        ----------
-        probability, outcome, sample_weight : array_like of shape (n_customers,)
-            As `PlattCalibrator.fit`.
-
-        Raises
-        ------
-        DataError
-            Where there is nobody, they do not match, or something is no probability.
-        """
-        self.a_, self.b_, self.c_ = maps.fit_beta(*read_predictions(probability, outcome, sample_weight))
-        return self
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return probabilities put right.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (n_customers,)
-            Inside (0, 1).
-        """
-        check_is_fitted(self, "a_")
-        return maps.beta(maps.BetaMap(self.a_, self.b_, self.c_), read_probabilities(probability))
+    def _put_right(self, predicted: FloatArray) -> FloatArray:
+        return maps.beta(maps.BetaMap(self.a_, self.b_, self.c_), predicted)

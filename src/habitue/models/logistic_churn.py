@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from habitue.models.feature_table import known_table, learn_table, needed
+from habitue.models.feature_table import known_table, learn_table, levels_of, needed
 from habitue.models.likelier_class import LikelierClass, both_classes
 from habitue.models.maximum_likelihood import check_setting
-from habitue.models.outcomes import FloatArray, read_churned
+from habitue.models.outcomes import FloatArray, read_churned, refuse_other_rows
 from habitue.models.persistence import persistent
 from habitue.models.purchase_history import CustomerTable, read_weights
 
@@ -99,8 +99,9 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
-        Log-odds of churning for one standard deviation of each column in its new shape.
+    coef_ : ndarray of shape (n_terms,)
+        Log-odds of churning for one standard deviation of each term in its new shape. A term is a column, or
+        one category of a column of categories: 1 where a customer is of it, else 0.
     missing_coef_ : ndarray of shape (n_features,)
         Log-odds of churning added where the value is missing; 0 where none was missing in fitting.
     missing_share_ : ndarray of shape (n_features,)
@@ -115,14 +116,16 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Columns of X in fitting.
     n_features_in_ : int
         Their number.
+    levels_ : dict of list
+        Of each column of categories, those that there were in fitting.
 
     Notes
     -----
-    P(churns) = 1 / (1 + exp(-(intercept + sum_j (coef_j z_j + missing_coef_j (m_j - missing_share_j))))),
-    with z_j the straightened value and m_j 1 where it is missing. Maximum penalised likelihood, penalty
-    sum coef^2 / (2 C). A missing value is taken at the mean of z, beside its own indicator where some were
-    missing in fitting. Where all customers have one outcome, or no column tells any two of them apart,
-    everybody gets the rate (k + 1/2) / (n + 1) of k churners in n.
+    P(churns) = 1 / (1 + exp(-(intercept + sum_t coef_t z_t + sum_j missing_coef_j (m_j - missing_share_j)))),
+    with z_t the straightened value of term t, and m_j 1 where column j is missing. Maximum penalised
+    likelihood, penalty sum coef^2 / (2 C). A missing value is taken at the mean of z, beside its own
+    indicator where some were missing in fitting. Where all customers have one outcome, or no column tells
+    any two of them apart, everybody gets the rate (k + 1/2) / (n + 1) of k churners in n.
 
     References
     ----------
@@ -151,6 +154,7 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         classes_: npt.NDArray[np.generic]
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+        levels_: dict[str, list[Any]]
 
     def __init__(self, *, C: float = 1.0) -> None:
         self.C = C
@@ -163,7 +167,8 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_customers, n_features)
-            What was known, numbers only; missing values are allowed, infinite ones are not.
+            What was known: numbers, and categories in columns of pandas' type ``category``; missing values
+            are allowed, infinite ones are not.
         y : array_like of shape (n_customers,)
             True or 1 for those who churned.
         sample_weight : array_like of shape (n_customers,), optional
@@ -172,7 +177,7 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         Raises
         ------
         SchemaError
-            Where a column is there twice or is not numeric.
+            Where a column is there twice or holds neither numbers nor categories.
         DataError
             Where a value is infinite, or X and y do not match.
         SettingsError
@@ -180,23 +185,27 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         """
         check_setting("C", self.C, above=0)
         frame, values = learn_table(X)
+        refuse_other_rows(X, y)
+        refuse_other_rows(X, sample_weight, called="sample_weight")
         churned, self.classes_ = read_churned(needed(y, asked=type(self).__name__), len(values))
         weights = read_weights(sample_weight, len(values))
         self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
         self.n_features_in_ = frame.shape[1]
-        self.straightening_ = Straightening.of(values, weights)
+        self.levels_ = levels_of(frame)
+        terms = self._terms(values)
+        self.straightening_ = Straightening.of(terms, weights)
         missing = np.isnan(values)
         self.missing_share_ = weights @ missing / weights.sum()
-        self._learn(self.straightening_(values), missing, churned, weights)
+        self._learn(self.straightening_(terms), missing, churned, weights)
         return self
 
     def _learn(
         self, shaped: FloatArray, missing: npt.NDArray[np.bool_], churned: FloatArray, weights: FloatArray
     ) -> None:
-        """Find intercept and weights of the columns that tell customers apart; those of others are 0."""
+        """Find intercept and weights of the terms that tell customers apart; those of others are 0."""
         speaks = np.isfinite(self.straightening_.spread)
         has_gaps = (self.missing_share_ > 0.0) & (self.missing_share_ < 1.0)
-        self.coef_, self.missing_coef_ = np.zeros(len(speaks)), np.zeros(len(speaks))
+        self.coef_, self.missing_coef_ = np.zeros(len(speaks)), np.zeros(len(has_gaps))
         n, k = float(weights.sum()), float(weights @ churned)
         self.intercept_ = float(logit((k + 0.5) / (n + 1.0)))
         if not (0.0 < k < n and (speaks.any() or has_gaps.any())):
@@ -225,9 +234,14 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before fit.
         SchemaError
-            Where a column is missing or not numeric.
+            Where a column is missing, or holds something else than in fitting.
         DataError
-            Where a value is infinite or there is no row.
+            Where a value is infinite.
+
+        Warns
+        -----
+        HabitueWarning
+            Where categories come that were not there in fitting: they count as missing.
         """
         # Added up row by row and not by BLAS, whose rounding depends on a customer's place in the table.
         parts, _ = self._parts(X)
@@ -253,10 +267,27 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
     def _parts(self, X: CustomerTable) -> tuple[FloatArray, pd.Index | None]:
         """Return each feature's part of the log-odds, and the customers' labels where there are any."""
         check_is_fitted(self, "coef_")
-        _, values = known_table(X, list(self.feature_names_in_), asked=type(self).__name__)
-        told = self.straightening_(values) * self.coef_
+        names = list(self.feature_names_in_)
+        _, values = known_table(X, names, asked=type(self).__name__, levels=self.levels_)
+        of_terms = self.straightening_(self._terms(values)) * self.coef_
+        first = np.cumsum([0, *self._n_terms()[:-1]])
+        told = np.add.reduceat(of_terms, first, axis=1) if self.levels_ else of_terms
         told += (np.isnan(values) - self.missing_share_) * self.missing_coef_
         return told, X.index if isinstance(X, pd.DataFrame) else None
+
+    def _n_terms(self) -> list[int]:
+        """Return how many terms each column has: one for each category, at least one."""
+        return [max(1, len(self.levels_.get(name, [0]))) for name in self.feature_names_in_]
+
+    def _terms(self, values: FloatArray) -> FloatArray:
+        """Return columns with each of categories spread to one of 0 and 1 for each; missing stays missing."""
+        if not self.levels_:
+            return values
+        parts = [
+            _indicators(column, n_terms) if name in self.levels_ else column[:, np.newaxis]
+            for name, column, n_terms in zip(self.feature_names_in_, values.T, self._n_terms(), strict=True)
+        ]
+        return np.column_stack(parts)
 
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the values that contributions speak of: X as it is.
@@ -275,6 +306,13 @@ class LogisticChurnClassifier(LikelierClass, ClassifierMixin, BaseEstimator):
         if tags.classifier_tags is not None:
             tags.classifier_tags.multi_class = False
         return tags
+
+
+def _indicators(codes: FloatArray, n_levels: int) -> FloatArray:
+    """Return 1 in the column of each customer's category, else 0; NaN in all where it is missing."""
+    ones = (codes[:, np.newaxis] == np.arange(n_levels)).astype(np.float64)
+    ones[np.isnan(codes)] = np.nan
+    return ones
 
 
 def _means(values: FloatArray, weights: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.util import hash_pandas_object
 
-__all__ = ["Fold", "out_of_time_folds"]
+__all__ = ["Fold", "Judged", "out_of_time_folds"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -36,6 +36,21 @@ class Fold(NamedTuple):
 
     train: IntArray
     judged: IntArray
+
+
+class Judged(NamedTuple):
+    """What copies of models said of rows that they had not seen.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n_judged,)
+        Row numbers.
+    said : ndarray of shape (n_judged,) or (n_judged, n_models)
+        Predictions.
+    """
+
+    rows: IntArray
+    said: npt.NDArray[np.float64]
 
 
 def out_of_time_folds(index: pd.Index, *, horizon: int, n_folds: int = 3) -> list[Fold]:

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from habitue.errors import DataError, SettingsError
 from habitue.models.isotonic_calibration import IsotonicCalibrator, VennAbersCalibrator
 from habitue.models.logistic_calibration import BetaCalibrator, PlattCalibrator
 from habitue.models.outcomes import read_churned
 from habitue.models.persistence import persistent
-from habitue.models.predicted_probabilities import read_predictions, read_probabilities
+from habitue.models.predicted_probabilities import Calibrator, FloatArray, read_probabilities
 from habitue.numerics.calibration_maps import FLOOR
 
 __all__ = [
@@ -37,41 +36,9 @@ __all__ = [
     "choose_calibrator",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-
-
-class Calibrator(Protocol):
-    """What learns how far off probabilities are, and puts them right."""
-
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Learn from customers that the model had not seen.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-        outcome : array_like of shape (n_customers,)
-            True or 1 for those who churned.
-        sample_weight : array_like of shape (n_customers,), optional
-            How many customers each row stands for.
-        """
-        ...
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return probabilities put right.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-        """
-        ...
-
 
 @persistent
-class NoCalibration(BaseEstimator):
+class NoCalibration(Calibrator):
     """Leave probabilities as they are.
 
     Examples
@@ -80,37 +47,11 @@ class NoCalibration(BaseEstimator):
     array([0.2, 0.7])
     """
 
-    def fit(
-        self, probability: npt.ArrayLike, outcome: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Check what is handed in; there is nothing to learn.
+    def _learn(self, predicted: FloatArray, churned: FloatArray, weights: FloatArray) -> None:
+        """There is nothing to learn."""
 
-        Parameters
-        ----------
-        probability, outcome, sample_weight : array_like of shape (n_customers,)
-            As `PlattCalibrator.fit`.
-
-        Raises
-        ------
-        DataError
-            Where they do not match, or something is no probability.
-        """
-        read_predictions(probability, outcome, sample_weight)
-        return self
-
-    def calibrate(self, probability: npt.ArrayLike) -> FloatArray:
-        """Return probabilities as they are.
-
-        Parameters
-        ----------
-        probability : array_like of shape (n_customers,)
-            Predicted, in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (n_customers,)
-        """
-        return read_probabilities(probability)
+    def _put_right(self, predicted: FloatArray) -> FloatArray:
+        return predicted
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn that it is ready as it is."""

@@ -257,7 +257,12 @@ def read_weights(sample_weight: npt.ArrayLike | None, n_customers: int) -> Float
     """
     if sample_weight is None:
         return np.ones(n_customers)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"expected sample weights that are numbers; {error}. Use the number of customers per row"
+        ) from error
     if weights.shape != (n_customers,):
         raise DataError(f"expected {n_customers} sample weights, one a row of X; got shape {weights.shape}")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):

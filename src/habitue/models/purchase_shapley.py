@@ -82,7 +82,11 @@ def typical_customer(things: pd.DataFrame) -> dict[str, float]:
 
 
 def shapley(
-    answer: Callable[[pd.DataFrame], FloatArray], things: pd.DataFrame, typical: pd.Series
+    answer: Callable[[pd.DataFrame], FloatArray],
+    things: pd.DataFrame,
+    typical: pd.Series,
+    *,
+    beside: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     r"""Divide the difference between a customer's answer and a typical customer's among what is known.
 
@@ -95,6 +99,8 @@ def shapley(
         What is known, inactivity among it.
     typical : Series of shape (n_things,)
         The customer to compare with.
+    beside : DataFrame of shape (n_customers, n_columns), optional
+        Where further columns that the answer reads come from, such as covariates; they stay the customer's.
 
     Returns
     -------
@@ -112,8 +118,10 @@ def shapley(
     """
     names = list(things.columns)
     n = len(names)
+    taken = {*names, *HISTORY}
+    fixed = {} if beside is None else {str(one): beside[one] for one in beside.columns if one not in taken}
     values = {
-        subset: answer(_mixed(things, typical, subset))
+        subset: answer(_mixed(things, typical, subset).assign(**fixed))
         for size in range(n + 1)
         for subset in combinations(names, size)
     }

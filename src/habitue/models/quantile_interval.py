@@ -13,10 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from habitue.errors import DataError, HabitueWarning, SettingsError
 from habitue.models import boosting
+from habitue.models.feature_table import known_table, learn_table, levels_of
 from habitue.models.maximum_likelihood import check_setting
-from habitue.models.outcomes import read_amounts
+from habitue.models.outcomes import read_amounts, refuse_other_rows
 from habitue.models.persistence import persistent
-from habitue.models.purchase_history import CustomerTable, read_columns
+from habitue.models.purchase_history import CustomerTable
+from habitue.models.tree_growing import grow
 from habitue.numerics.conformal import conformal_quantile, enough_for, level_edges
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ class QuantileValueInterval(BaseEstimator):
         Columns of X in fitting.
     n_features_in_ : int
         Their number.
+    levels_ : dict of list
+        Of each column of categories, those that there were in fitting.
 
     Notes
     -----
@@ -124,6 +128,7 @@ class QuantileValueInterval(BaseEstimator):
         upper_shift_: FloatArray
         feature_names_in_: npt.NDArray[np.object_]
         n_features_in_: int
+        levels_: dict[str, list[Any]]
 
     def __init__(
         self,
@@ -167,7 +172,7 @@ class QuantileValueInterval(BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array_like of shape (n_customers, n_features)
-            What was known; missing values are allowed.
+            What was known: numbers and categories; missing values are allowed.
         spend : array_like of shape (n_customers,)
             Money spent within the horizon, returns taken off.
         prediction : array_like of shape (n_customers,)
@@ -183,7 +188,7 @@ class QuantileValueInterval(BaseEstimator):
         DataError
             Where nobody spent anything, nobody is held out or all are, or lengths do not match.
         SchemaError
-            Where a column is there twice or is not numeric.
+            Where a column is there twice or holds neither numbers nor categories.
 
         Warns
         -----
@@ -191,12 +196,14 @@ class QuantileValueInterval(BaseEstimator):
             Where held-out customers are too few for the stated share to hold.
         """
         self._check_settings()
-        names = _names(X)
-        matrix = _matrix(X, names)
+        frame, matrix = learn_table(X)
+        refuse_other_rows(X, spend, called="spend")
+        refuse_other_rows(X, prediction, called="prediction")
         spent = np.maximum(read_amounts(spend, len(matrix)), 0.0)
         predicted = _read_predictions(prediction, len(matrix))
         held = self._draw(X, len(matrix)) if held_out is None else _flags(held_out, len(matrix))
-        self.feature_names_in_, self.n_features_in_ = np.array(names, dtype=object), len(names)
+        self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
+        self.n_features_in_, self.levels_ = frame.shape[1], levels_of(frame)
         self.unit_ = _unit(spent[~held])
         heights = np.log1p(spent / self.unit_)
         beyond = heights - np.log1p(predicted / self.unit_)
@@ -231,7 +238,9 @@ class QuantileValueInterval(BaseEstimator):
             Where a prediction is missing, or the two do not match.
         """
         check_is_fitted(self, "edges_")
-        matrix = _matrix(X, list(self.feature_names_in_))
+        names = list(self.feature_names_in_)
+        _, matrix = known_table(X, names, asked=type(self).__name__, levels=self.levels_)
+        refuse_other_rows(X, prediction, called="prediction")
         predicted = _read_predictions(prediction, len(matrix))
         level = np.searchsorted(self.edges_, predicted, side="right")
         low, high = self._ends(matrix, predicted)
@@ -255,13 +264,12 @@ class QuantileValueInterval(BaseEstimator):
     def _quantile(self, matrix: FloatArray, learned: FloatArray, at: float) -> Booster:
         own: dict[str, Any] = {"objective": "quantile", "alpha": at, "metric": "None"}
         settings = boosting.settings_of(self) | own
-        return boosting.grow(matrix, learned, None, settings, n_estimators=self.n_estimators).booster
+        return grow(matrix, learned, None, settings, n_estimators=self.n_estimators).booster
 
     def _ends(self, matrix: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Both quantiles as the trees have them, not below 0 and not crossing."""
         low, beyond = (
-            np.asarray(booster.predict(matrix), dtype=np.float64)
-            for booster in (self.lower_booster_, self.upper_booster_)
+            boosting.ask(booster, matrix) for booster in (self.lower_booster_, self.upper_booster_)
         )
         low, high = np.maximum(low, 0.0), np.maximum(np.log1p(predicted / self.unit_) + beyond, 0.0)
         return np.minimum(low, high), np.maximum(low, high)
@@ -276,24 +284,6 @@ class QuantileValueInterval(BaseEstimator):
             np.array([conformal_quantile(off[level == one], share) for one in range(len(self.edges_) + 1)])
             for off in (low - heights, heights - high)
         )
-
-
-def _names(X: CustomerTable) -> list[str]:
-    if isinstance(X, pd.DataFrame):
-        return [str(name) for name in X.columns]
-    shape = np.shape(X)
-    if len(shape) != 2 or not shape[1]:
-        raise DataError(f"X must be a table of numbers, one row a customer; got shape {shape}.")
-    return [f"x{place}" for place in range(shape[1])]
-
-
-def _matrix(X: CustomerTable, names: list[str]) -> FloatArray:
-    columns = read_columns(X, names)
-    infinite = np.asarray(np.isinf(columns.values).any(axis=1))
-    columns.refuse(
-        infinite, "no infinity (missing is fine)", advice="Replace infinite values by missing ones."
-    )
-    return columns.values
 
 
 def _flags(held_out: npt.ArrayLike, n_rows: int) -> BoolArray:

@@ -174,7 +174,8 @@ class TunedModel(MetaEstimatorMixin, BaseEstimator):
         best = min((one for one in self.history_ if one.state == "complete"), key=lambda one: one.value)
         self.best_params_ = dict(best.params)
         self.best_estimator_ = clone(self.estimator)
-        self.best_estimator_.set_params(**best.params).fit(X, y, **weighted(sample_weight))
+        self.best_estimator_.set_params(**best.params)
+        self.best_estimator_.fit(X, y, **weighted(self.best_estimator_, sample_weight))
         return self
 
     def _check_settings(self) -> None:
@@ -260,7 +261,8 @@ class TunedModel(MetaEstimatorMixin, BaseEstimator):
         sample_weight : array_like of shape (n_customers,), optional
             How much each row counts.
         """
-        return self._tuned().score(X, y, **weighted(sample_weight))
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self._tuned().score(X, y, **weights)
 
     def _tuned(self) -> Any:
         check_is_fitted(self, "best_estimator_")

@@ -5,20 +5,23 @@ It deliberately chooses nothing: what is tried next is up to `habitue.models.tun
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn import get_config
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, log_loss, mean_tweedie_deviance
-from sklearn.utils import check_array
+from sklearn.pipeline import Pipeline
 
-from habitue.errors import DataError
+from habitue.errors import DataError, HabitueWarning
+from habitue.models.feature_table import as_array
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.out_of_time import Fold, out_of_time_folds
-from habitue.models.outcomes import read_amounts, read_churned
+from habitue.models.outcomes import read_amounts, read_churned, refuse_other_rows
 from habitue.models.purchase_history import CustomerTable, read_weights
 
 __all__ = ["Judge", "churn_loss", "make_judge", "value_loss", "weighted"]
@@ -129,14 +132,23 @@ class Judge(NamedTuple):
         """
         total = judged = 0.0
         for fold in self.folds:
-            model: Any = clone(self.estimator)
-            model.set_params(**params)
-            model.fit(_rows(self.X, fold.train), self.y[fold.train], **weighted(self._weights(fold.train)))
             weights = self._weights(fold.judged)
             n = float(len(fold.judged) if weights is None else weights.sum())
-            total += n * self.loss(model, _rows(self.X, fold.judged), self.y[fold.judged], weights)
+            total += n * self._loss_in(fold, params)
             judged += n
             yield total / judged
+
+    def _loss_in(self, fold: Fold, params: Mapping[str, Any]) -> float:
+        """Return the loss of a copy that learned from one side of a fold, on the other."""
+        model: Any = clone(self.estimator)
+        model.set_params(**params)
+        with warnings.catch_warnings():
+            # What there is to warn of is said once, when the model itself is fitted on all rows.
+            warnings.simplefilter("ignore", HabitueWarning)
+            told = weighted(model, self._weights(fold.train))
+            model.fit(_rows(self.X, fold.train), self.y[fold.train], **told)
+            judged = _rows(self.X, fold.judged), self.y[fold.judged], self._weights(fold.judged)
+            return self.loss(model, *judged)
 
     def _weights(self, rows: npt.NDArray[np.int64]) -> FloatArray | None:
         return None if self.weights is None else self.weights[rows]
@@ -176,7 +188,10 @@ def make_judge(
         Where the horizon is not above 0.
     """
     classifies = is_classifier(estimator)
-    table = _as_table(X)
+    # What is in a frame, the model itself checks.
+    table: Any = X if isinstance(X, pd.DataFrame) else as_array(X)
+    refuse_other_rows(X, y)
+    refuse_other_rows(X, sample_weight, called="sample_weight")
     (read_churned if classifies else read_amounts)(y, len(table))
     outcome = np.asarray(y)
     weights = None if sample_weight is None else read_weights(sample_weight, len(table))
@@ -224,15 +239,28 @@ def _refuse_too_few(
         )
 
 
-def weighted(weights: npt.ArrayLike | None) -> dict[str, Any]:
+def weighted(model: Any, weights: npt.ArrayLike | None) -> dict[str, Any]:
     """Return arguments that name weights only where there are some: not every model takes them.
 
     Parameters
     ----------
+    model : estimator or scorer
+        Whom they are for; of a pipeline its last step, unless scikit-learn routes what was requested.
     weights : array_like of shape (n_customers,) or None
         How much each row counts.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> weighted(make_pipeline(Ridge()), [1.0, 2.0])
+    {'ridge__sample_weight': [1.0, 2.0]}
     """
-    return {} if weights is None else {"sample_weight": weights}
+    if weights is None:
+        return {}
+    if isinstance(model, Pipeline) and not get_config()["enable_metadata_routing"]:
+        return {f"{model.steps[-1][0]}__sample_weight": weights}
+    return {"sample_weight": weights}
 
 
 def _loss_of_chances(model: Any, X: Any, y: FloatArray, weights: FloatArray | None) -> float:
@@ -244,18 +272,8 @@ def _loss_of_values(model: Any, X: Any, y: FloatArray, weights: FloatArray | Non
 
 
 def _as_loss(scorer: Any) -> Loss:
-    return lambda model, X, y, weights: -float(scorer(model, X, y, **weighted(weights)))
+    return lambda model, X, y, weights: -float(scorer(model, X, y, **weighted(scorer, weights)))
 
 
 def _rows(X: Any, rows: npt.NDArray[np.int64]) -> Any:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
-
-
-def _as_table(X: CustomerTable) -> Any:
-    """Return X as something whose rows can be taken; what is in it, the model itself checks."""
-    if isinstance(X, pd.DataFrame):
-        return X
-    try:
-        return check_array(X, dtype="numeric", ensure_all_finite=False, input_name="X")
-    except (TypeError, ValueError) as error:
-        raise DataError(f"X must be a table of numbers, one row a customer: {error}") from error

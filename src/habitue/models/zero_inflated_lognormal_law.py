@@ -139,7 +139,9 @@ class ZeroInflatedLognormalLaw:
             LightGBM's contributions, those of the three scores side by side.
         """
         side_by_side = parts[_SPEND]
-        each = side_by_side.reshape(len(side_by_side), len(self.start), -1).copy()
+        n_scores = len(self.start)
+        n_parts = side_by_side.shape[1] // n_scores
+        each = side_by_side.reshape(len(side_by_side), n_scores, n_parts).copy()
         each[:, :, -1] += self.start
         spread = rescale(each[:, 2], _half_variance, _slope_of_half_variance)
         return to_log_chance(each[:, 0]) + each[:, 1] + spread

@@ -23,6 +23,7 @@ A family's functions have the same names everywhere (``log_likelihood``, ``p_ali
     bgbb                           opportunities               bgbb_silence, bgbb_future
     sbg  bdw                       contracts                   bdw_survival, long_sums
     gamma_gamma                    spend
+    seasons  season_totals         the year's profile and its clock; totals that go wrong together
     discounting  purchases         money later; what simulators return
     churn_profit                   what a campaign to keep customers earns
     calibration_maps               probabilities that mean what they say

@@ -24,7 +24,7 @@ from habitue.errors import DataError, HabitueWarning, SettingsError
 from habitue.evaluation import BASELINES, backtest
 from habitue.evaluation.comparison import PURCHASE_FAMILIES
 from habitue.evaluation.leaderboard import standings
-from habitue.evaluation.rivals import needs_outcomes
+from habitue.evaluation.rivals import needs_examples
 from habitue.models import BTYDValueRegressor
 from habitue.models.logistic_churn import LogisticChurnClassifier
 from habitue.pipelines.files import write_text
@@ -191,7 +191,7 @@ def _run_log(log: CustomerLog, data: TransactionData, settings: LeaderboardSetti
     """Backtest one's own models and all rivals; those that find nothing to learn from are told of."""
     models = _models(data, settings)
     too_early = _no_past(log, data)
-    left_out = {name: too_early for name, model in models.items() if too_early and needs_outcomes(model)}
+    left_out = {name: too_early for name, model in models.items() if too_early and needs_examples(model)}
     tested = backtest(
         log,
         {name: model for name, model in models.items() if name not in left_out},

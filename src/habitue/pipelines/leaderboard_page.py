@@ -19,11 +19,11 @@ __all__ = ["Result", "page", "sentences", "write_page"]
 _HEAD = """# Leaderboard
 
 Written by `habitue leaderboard`; the [how-to](../how-to/leaderboard.md) says how to run it on your own data.
-Every model has its default settings and sees nothing of what it is tested on. ★ marks habitue's boosted
-models, all others are their rivals. Behind each value stands half of its 95 % bootstrap interval (customers
-drawn anew); **bold** is best, ↑ more is better, ↓ less is better, → closer to that number is better. The
-sentences compare a boosted model with the rival that is *best by that very score*, on the same draws: a gain
-above 0 is the boosted model's, and only an interval that lies above 0 counts as a win.
+Every model has its default settings and sees nothing of what it is tested on. ★ marks habitue's own models
+that learn from outcomes, all others are their rivals. Behind each value stands half of its 95 % bootstrap
+interval (customers drawn anew); **bold** is best, ↑ more is better, ↓ less is better, → closer to that number
+is better. The sentences compare one of them with the rival that is *best by that very score*, on the same
+draws: a gain above 0 is its own, and only an interval that lies above 0 counts as a win.
 """
 
 

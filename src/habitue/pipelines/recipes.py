@@ -5,17 +5,26 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from sklearn.base import BaseEstimator
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+from sklearn.base import BaseEstimator, is_regressor
 
 from habitue import models
 from habitue.errors import SettingsError
 from habitue.evaluation import SCORES
 from habitue.pipelines.settings import LONGEST_HORIZON, Strict, read_toml
 
-__all__ = ["Challenger", "ChampionRule", "Recipe", "built_in_recipe", "read_recipe"]
+__all__ = [
+    "Card",
+    "Challenger",
+    "ChampionRule",
+    "FairnessAudited",
+    "Recipe",
+    "built_in_recipe",
+    "read_recipe",
+]
 
 _MODELS = {
     "churned": (
@@ -23,8 +32,9 @@ _MODELS = {
         "LogisticChurnClassifier",
         "BoostedHazardModel",
         "BoostedChurnClassifier",
+        "StackedChurnClassifier",
     ),
-    "spend": ("BTYDValueRegressor", "BoostedValueRegressor"),
+    "spend": ("BTYDValueRegressor", "BoostedValueRegressor", "StackedValueRegressor"),
 }
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_ .()-]*$"
 """Names that a reference such as ``name@champion`` can hold."""
@@ -36,7 +46,19 @@ _PRETTY = {
     "BTYDValueRegressor": "BG/NBD + gamma-gamma",
     "BoostedChurnClassifier": "LightGBM",
     "BoostedValueRegressor": "LightGBM",
+    "StackedChurnClassifier": "stacked",
+    "StackedValueRegressor": "stacked",
 }
+
+
+_NOT_FROM_TEXT = {"horizon", "purchases", "spend", "models", "model", "season"}
+"""Parameters that a recipe's text cannot give, or that are given elsewhere."""
+
+
+_REFITS = 5
+"""Resamples to which a model is refitted where its stability is simply wanted."""
+_FEWEST_REFITS = 2
+"""Of fewer no interval can be told."""
 
 
 class Tuning(Strict):
@@ -53,13 +75,23 @@ class Challenger(Strict):
     model: str
     label: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
+    of: list[str] | None = None
+    """Names of earlier challengers that a stacked one is made of; all of them where None."""
     tune: Tuning | None = None
+    season: Literal["yearly"] | None = None
+    """Whether purchases run by the clock of the season known at each cutoff (models of purchases), or totals
+    are corrected by those of a year before (other models of value)."""
 
     @property
     def name(self) -> str:
         """How tables name it."""
         pretty = _PRETTY.get(self.model, self.model)
         return self.label or (pretty if self.tune is None else f"{pretty} (tuned)")
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether it is made of other challengers."""
+        return self.model.startswith("Stacked")
 
     def build(self) -> BaseEstimator:
         """Make the unfitted estimator, and the search of its settings around it where there is one."""
@@ -75,15 +107,25 @@ class Challenger(Strict):
             Where a parameter is unknown; names the nearest.
         """
         estimator: Any = getattr(models, self.model)()
-        known = [
-            name for name in estimator.get_params(deep=False) if name not in {"horizon", "purchases", "spend"}
-        ]
+        known = [name for name in estimator.get_params(deep=False) if name not in _NOT_FROM_TEXT]
         for name in self.params:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"
                 raise SettingsError(f"{self.model} has no parameter {name!r}; {hint}")
-        return estimator.set_params(**self.params)
+        made = estimator.set_params(**self.params)
+        return made if self.season is None else self._in_season(made)
+
+    def _in_season(self, made: Any) -> BaseEstimator:
+        """Let a model know of seasons, in the way that suits it."""
+        if "purchases" in made.get_params(deep=False):
+            return made.set_params(purchases=models.SeasonalPurchases(model=made.purchases))
+        if is_regressor(made):
+            return models.SeasonCorrected(model=made)
+        raise SettingsError(
+            f"{self.model} cannot be given season = {self.season!r}: it takes a model of purchases inside "
+            "(BTYDChurnClassifier) or a model of value"
+        )
 
 
 class Evaluation(Strict):
@@ -102,6 +144,36 @@ class ChampionRule(Strict):
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
+def _check_refits(given: Any) -> Any:
+    if isinstance(given, bool) or (isinstance(given, int) and given >= _FEWEST_REFITS):
+        return given
+    raise PydanticCustomError("refits", "expected true, false or a number of refits, 2 or more")
+
+
+class FairnessAudited(Strict):
+    """Attributes of customers by which every challenger is audited, and who counts as flagged."""
+
+    attributes: list[str] = Field(min_length=1)
+    """Columns of the records of kind customers; none becomes a feature by standing here."""
+    threshold: float | None = None
+    """Who has a prediction of this or more is flagged; the top share where None."""
+    top_share: float = Field(default=0.1, gt=0, lt=1)
+    at_least: int = Field(default=100, ge=20)
+    """Customers that a group must have to be judged."""
+
+
+class Card(Strict):
+    """What the model card takes time for."""
+
+    stability: Annotated[bool | int, BeforeValidator(_check_refits)] = False
+    """Refits by which it is measured whether reasons stay, each as long as a training; true for five."""
+
+    @property
+    def n_refits(self) -> int:
+        """How many; 0 where nothing is measured."""
+        return _REFITS * self.stability if isinstance(self.stability, bool) else self.stability
+
+
 class Recipe(Strict):
     """All of a recipe file.
 
@@ -118,7 +190,25 @@ class Recipe(Strict):
     interval: float = Field(default=0.8, gt=0, lt=1)
     evaluation: Evaluation = Evaluation()
     champion: ChampionRule
+    fairness: FairnessAudited | None = None
+    card: Card = Card()
     challengers: list[Challenger] = Field(min_length=1)
+
+    def estimators(self) -> dict[str, BaseEstimator]:
+        """Make the unfitted estimators, by name; a stacked one is made of those listed before it.
+
+        Raises
+        ------
+        SettingsError
+            Where a parameter is unknown, or a stacked challenger names one that is not listed before it.
+        """
+        made: dict[str, BaseEstimator] = {}
+        for one in self.challengers:
+            fresh = one.build()
+            if one.is_stacked:
+                fresh.set_params(models=_stacked_of(one, made))
+            made[one.name] = fresh
+        return made
 
     def check(self) -> None:
         """Refuse what pydantic cannot see.
@@ -143,10 +233,14 @@ class Recipe(Strict):
                 )
             if one.tune is not None and not one.model.startswith("Boosted"):
                 raise SettingsError(f"{one.model} has nothing to tune: leave out its line tune = ...")
-            one.build()
+            if one.of is not None and not one.is_stacked:
+                raise SettingsError(
+                    f"{one.model} is made of no other challengers: leave out its line of = ..."
+                )
         names = [one.name for one in self.challengers]
         if len(set(names)) < len(names):
             raise SettingsError(f"Challengers need different labels; got {', '.join(names)}.")
+        self.estimators()
         metrics = [score.name for score in SCORES[self.target]]
         if self.champion.metric not in metrics:
             near = get_close_matches(self.champion.metric, metrics, n=1)
@@ -155,6 +249,19 @@ class Recipe(Strict):
                 f"champion.metric {self.champion.metric!r} is unknown: {hint}"
                 f"Possible are {', '.join(metrics)}."
             )
+
+
+def _stacked_of(one: Challenger, made: dict[str, BaseEstimator]) -> dict[str, BaseEstimator]:
+    """Return what a stacked challenger is made of; none of those that are stacked themselves."""
+    asked = [name for name in made if not hasattr(made[name], "answered_by")] if one.of is None else one.of
+    if unknown := [name for name in asked if name not in made]:
+        raise SettingsError(
+            f"{one.name} is made of {', '.join(map(repr, unknown))}, which is no challenger before it: "
+            f"there are {', '.join(made) or 'none'}."
+        )
+    if len(asked) < 2:
+        raise SettingsError(f"{one.name} is made of earlier challengers, two or more: list them before it.")
+    return {name: made[name] for name in asked}
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -1,96 +1,44 @@
 """What `habitue train` leaves in MLflow: one run and one registered version per challenger.
 
-It deliberately decides nothing: which model is champion was decided before, in `habitue.pipelines.train`.
+It deliberately decides nothing: which model is champion was decided before, in `habitue.pipelines.choosing`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from habitue.decisions.stability import importance_by_pillar
 from habitue.errors import HabitueError
-from habitue.evaluation import SCORES, Backtest, decile_table, gains, reliability
+from habitue.evaluation import Backtest, decile_table, gains, reliability
 from habitue.models import ChurnAnswers, ValueAnswers
-from habitue.pipelines.recipes import Recipe
+from habitue.pipelines.auditing import Findings
+from habitue.pipelines.cards import CARD, card_of
+from habitue.pipelines.training import Training, asked_model
 from habitue.report import charts
 from habitue.report.curves import read_curves
-from habitue.report.model_card import CardFacts, model_card
+from habitue.report.model_card import facts_to_json, model_card
 from habitue.report.rivals import read_leaderboard
-from habitue.snapshots import Snapshot
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from habitue.tracking import Store
 
-__all__ = ["Training", "curves_of", "remember"]
+__all__ = ["curves_of", "remember"]
 
 _FOUND = ("n_trees", "calibration", "scale")
 """What a boosted model finds of itself, and a run tells."""
 
-_ASKED_FOR_REASONS = 2_000
-"""Customers whose reasons stand for all in the model card."""
 
-
-@dataclass(frozen=True)
-class Training:
-    """What all challengers of one training share.
-
-    Attributes
-    ----------
-    recipe, recipe_text : Recipe, str
-        What was trained, and the file as it was written.
-    tested : Backtest
-        Predictions and outcomes of all models.
-    scores : DataFrame
-        target, model, score, value, lower, upper.
-    curves : Mapping[str, DataFrame]
-        Of `curves_of`.
-    why : str
-        Why the champion is champion.
-    now_known : Snapshot
-        The customer base at the last cutoff.
-    learned_from : sequence of date
-        Cutoffs of the snapshots whose outcomes were learned from.
-    silent : Mapping[str, str]
-        Features that were left out, as they were the same for everybody, and that value.
-    probed : str
-        What became of it when the training was given what it must not know.
-    fingerprint, source : str
-        The records: hash of their content, and how people name them.
-    first_day, last_day : date
-        Of the records.
-    n_quarantined : int
-        Records set aside at the door.
-    by_segment : DataFrame or None
-        Of `Backtest.scores_by_segment`; None where there are no segments.
-    """
-
-    recipe: Recipe
-    recipe_text: str
-    tested: Backtest
-    scores: pd.DataFrame
-    curves: Mapping[str, pd.DataFrame]
-    why: str
-    now_known: Snapshot
-    learned_from: Sequence[date]
-    silent: Mapping[str, str]
-    probed: str
-    fingerprint: str
-    source: str
-    first_day: date
-    last_day: date
-    n_quarantined: int
-    by_segment: pd.DataFrame | None
-
-
-def remember(label: str, answers: ChurnAnswers | ValueAnswers, training: Training, store: Store) -> int:
+def remember(
+    label: str,
+    answers: ChurnAnswers | ValueAnswers,
+    training: Training,
+    found: Findings,
+    store: Store,
+) -> int:
     """Write one challenger's run, register its model and return the version.
 
     Parameters
@@ -101,25 +49,35 @@ def remember(label: str, answers: ChurnAnswers | ValueAnswers, training: Trainin
         What is registered.
     training : Training
         Everything that stands beside it.
+    found : Findings
+        What was found out about it beyond its scores.
     store : Store
         MLflow's home.
+
+    Raises
+    ------
+    HabitueError
+        Where MLflow gives no version.
     """
     from habitue.tracking import log_training
 
-    recipe, X = training.recipe, training.now_known.X
+    recipe, X = training.recipe, training.known.now.X
+    card = card_of(label, answers, training, found)
     logged = log_training(
         store,
         experiment=recipe.name,
-        run_name=f"{label} {training.now_known.window.cutoff}",
+        run_name=f"{label} {training.cutoff}",
         params=_params(label, answers, training),
         metrics=_metrics(training.scores, label),
         tags=_tags(label, training),
-        tables={"scores": training.scores, **training.curves, **_trials(answers)},
-        figures=_figures(training.scores, training.curves, label, recipe.target),
+        tables=_tables(label, answers, training) | found.tables,
+        figures=_figures(training, label)
+        | {f"dependence-{name}": svg for name, svg in found.pictures.items()},
         texts={
             "recipe.toml": training.recipe_text,
             "leakage.txt": training.probed,
-            "card.md": model_card(_card(label, answers, training)),
+            "card.md": model_card(card),
+            CARD: facts_to_json(card),
         },
         datasets={"evaluation": X, "records": training.fingerprint},
         model=answers,
@@ -154,21 +112,19 @@ def curves_of(tested: Backtest, target: str) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
-def _model_of(answers: ChurnAnswers | ValueAnswers) -> Any:
-    """Return the model that answers the recipe's question."""
-    return answers.classifier if isinstance(answers, ChurnAnswers) else answers.regressor
-
-
-def _trials(answers: ChurnAnswers | ValueAnswers) -> dict[str, pd.DataFrame]:
-    """Return what a search of settings tried, where there was one."""
-    model = _model_of(answers)
-    return {"trials": model.trials_} if hasattr(model, "trials_") else {}
+def _tables(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> dict[str, pd.DataFrame]:
+    """Scores, also by segment, curves, this challenger against all others, and what a search tried."""
+    model, against = asked_model(answers), training.comparisons
+    trials = {"trials": model.trials_} if hasattr(model, "trials_") else {}
+    own = against.loc[against["model"] == label]
+    segments = {} if training.by_segment is None else {"segments": training.by_segment}
+    return {"scores": training.scores, **segments, **training.curves, "comparisons": own, **trials}
 
 
 def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> dict[str, Any]:
     recipe, tested = training.recipe, training.tested
-    cutoff, X = training.now_known.window.cutoff, training.now_known.X
-    model = _model_of(answers)
+    cutoff, X = training.cutoff, training.known.now.X
+    model = asked_model(answers)
     model = getattr(model, "best_estimator_", model)
     return {
         "model": next(one.model for one in recipe.challengers if one.name == label),
@@ -178,52 +134,15 @@ def _params(label: str, answers: ChurnAnswers | ValueAnswers, training: Training
         "cutoff": str(cutoff),
         "cutoffs_tested": [str(day) for day in tested.trained_until],
         "trained_until": str(tested.trained_until[cutoff]),
-        "training_cutoffs": [str(day) for day in training.learned_from],
+        "training_cutoffs": [str(one.window.cutoff) for one in training.known.past],
         "n_training": recipe.evaluation.n_training,
         "n_customers": len(X),
         "n_features": X.shape[1],
         "features": list(X.columns),
-        "features_left_out": dict(training.silent),
+        "features_left_out": dict(training.known.silent),
         **{f"model.{key}": value for key, value in model.get_params(deep=False).items()},
         **{f"found.{name}": vars(model)[f"{name}_"] for name in _FOUND if f"{name}_" in vars(model)},
     }
-
-
-def _card(label: str, answers: ChurnAnswers | ValueAnswers, training: Training) -> CardFacts:
-    """Gather what the model card of one challenger tells."""
-    recipe, tested, now = training.recipe, training.tested, training.now_known
-    model = _model_of(answers)
-    return CardFacts(
-        name=recipe.name,
-        label=label,
-        model=next(one.model for one in recipe.challengers if one.name == label),
-        target=recipe.target,
-        horizon=tested.horizon,
-        source=training.source,
-        fingerprint=training.fingerprint,
-        cutoff=now.window.cutoff,
-        scores=training.scores,
-        why=training.why,
-        params=model.get_params(deep=False),
-        calibration=getattr(model, "calibration_", None),
-        leakage=[training.probed],
-        first_day=training.first_day,
-        last_day=training.last_day,
-        n_customers=len(now.X),
-        n_quarantined=training.n_quarantined,
-        learned_from=training.learned_from,
-        tested_at=list(tested.trained_until),
-        features=answers.input_columns_,
-        silent=training.silent,
-        not_fitted=tested.left_out,
-        by_segment=training.by_segment,
-        importance=_importance(model, now.X),
-    )
-
-
-def _importance(model: Any, X: pd.DataFrame) -> pd.DataFrame | None:
-    some = X.iloc[:: max(len(X) // _ASKED_FOR_REASONS, 1)]
-    return importance_by_pillar(model.contributions(some)) if hasattr(model, "contributions") else None
 
 
 def _metrics(scores: pd.DataFrame, label: str) -> dict[str, float]:
@@ -260,15 +179,14 @@ def _example(X: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return quartiles
 
 
-def _figures(
-    scores: pd.DataFrame, curves: Mapping[str, pd.DataFrame], label: str, target: str
-) -> dict[str, str]:
-    """Draw what the report draws, with this challenger in front."""
+def _figures(training: Training, label: str) -> dict[str, str]:
+    """Draw what the report draws, with this challenger in front; of scores the one that makes champions."""
+    scores, curves, target = training.scores, training.curves, training.recipe.target
     churn, value = ([label], []) if target == "churned" else ([], [label])
     read = read_curves(curves, churn_champions=churn, value_champions=value)
     question = "churn" if target == "churned" else "value"
-    headlines = scores["score"].isin([one.name for one in SCORES[target] if one.is_headline])
-    board = read_leaderboard(scores.loc[headlines], question=question, champions=[label])
+    chosen_by = scores.loc[scores["score"] == training.recipe.champion.metric]
+    board = read_leaderboard(chosen_by, question=question, champions=[label])
     figures = {f"score-{one.score}": charts.leaderboard(one, name=one.score) for one in board.boards}
     if read.gains:
         figures["gains"] = charts.gains(read.gains, captured="leavers" if target == "churned" else "spend")

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from habitue.decisions.reasons import whom_to_tell
 from habitue.errors import RegistryError, SettingsError
-from habitue.numerics.many_rows import blocks
 from habitue.pipelines.files import writable_folder, write_beside, write_text
+from habitue.pipelines.score_answers import answer_of, reasons_of
+from habitue.pipelines.score_columns import SCORE_COLUMNS, in_order
 from habitue.records import CustomerLog, TableCheck
 from habitue.snapshots import Population, Window, take_snapshot
 from habitue.vocabulary import one_or_many
@@ -30,42 +32,11 @@ __all__ = ["SCORE_COLUMNS", "Scored", "check_target", "manifest_of", "score_cust
 
 Progress = Callable[[str], None]
 
-_CHUNK = 50_000
-"""Customers answered at a time: memory stays bounded, and progress can be told."""
-
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     "transactions": ("frequency", "inactivity", "spend_total"),
     "contracts": ("contract_tenure",),
 }
 """Features that stand beside the answers, by the kind of record that tells who is a customer."""
-
-SCORE_COLUMNS = (
-    "customer_id",
-    "cutoff",
-    "horizon",
-    "p_alive",
-    "churn_probability",
-    "expected_purchases",
-    "clv",
-    "clv_lower",
-    "clv_upper",
-    "decile",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-    "frequency",
-    "inactivity",
-    "spend_total",
-    "contract_tenure",
-    "model_name",
-    "model_version",
-    "run_id",
-    "clv_model_name",
-    "clv_model_version",
-    "clv_run_id",
-    "scored_at",
-)
-"""Columns of a scores file, in order; those that no model of the run answers are left out."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +48,7 @@ class Scored:
     frame : DataFrame
         One row a customer, columns of `SCORE_COLUMNS`.
     manifest : dict
-        Plain data: cutoff, horizon, rows, data check, models.
+        Plain data: cutoff, horizon, whether there are reasons, rows, data check, models.
     """
 
     frame: pd.DataFrame
@@ -91,7 +62,10 @@ def score_customers(
     store: Store,
     now: datetime,
     cutoff: date | None = None,
+    horizon: int | None = None,
     reasons: bool = True,
+    reasons_from: float | None = None,
+    reasons_top: float | None = None,
     progress: Progress | None = None,
 ) -> Scored:
     """Let registered models answer for every customer as known at a cutoff.
@@ -112,9 +86,15 @@ def score_customers(
         Written to scored_at.
     cutoff : date, optional
         The last day of the log where None.
+    horizon : int, optional
+        Days ahead; those that the models learned where None.
     reasons : bool
         Whether to add the three main reasons: why a customer may leave, or without a churn model why they are
         worth that much.
+    reasons_from : float, optional
+        Reasons are told from this answer on: a chance of leaving, or money without a churn model.
+    reasons_top : float, optional
+        Reasons are told for this share of customers, in (0, 1], whose answers are the highest.
     progress : callable, optional
         Called with one line before each step.
 
@@ -127,7 +107,8 @@ def score_customers(
     RegistryError
         There is no such model, version or alias.
     SettingsError
-        Models that answer the same question, or for different horizons, stand together.
+        Models that answer the same question, or learned different horizons and none is named, stand together;
+        or one of them cannot answer for the horizon that is named.
     """
     from habitue.tracking import load
 
@@ -135,36 +116,57 @@ def score_customers(
     tell("loading the models")
     # An alias is resolved once: the version that it meant then is what answers, whatever happens meanwhile.
     loaded = [load(store, version) for version in _resolved(store, references)]
-    horizon = _one_horizon(loaded)
-    window = Window(cutoff or log.observed_until, horizon)
+    window = Window(cutoff or log.observed_until, _one_horizon(loaded, horizon))
     tell(f"features as of {window.cutoff}")
-    tables = _features(log, window, loaded)
-    explained = next((one for one in loaded if _is_churn(one)), loaded[0])
+    tables = _features(log, window.cutoff, loaded)
+    explained = _first(loaded)
+    some = reasons_from is not None or reasons_top is not None
     answers = [
-        _answer(X, one, reasons=reasons and one is explained, tell=tell)
+        answer_of(X, one, window.horizon, reasons=reasons and not some and one is explained, tell=tell)
         for X, one in zip(tables, loaded, strict=True)
     ]
+    if reasons and some:
+        place = loaded.index(explained)
+        value = answers[place]["churn_probability" if _is_churn(explained) else "clv"]
+        who = whom_to_tell(value, at_least=reasons_from, top_share=reasons_top)
+        words = reasons_of(tables[place], who, explained, window.horizon, tell=tell)
+        answers[place] = answers[place].join(words)
     frame = _complete(_side_by_side(answers, loaded), tables, window, loaded, now)
-    return Scored(frame, _manifest(log, window, loaded, frame, now))
+    return Scored(frame, _manifest(log, window, loaded, frame, now, reasons=reasons))
 
 
-def _features(log: CustomerLog, window: Window, loaded: Sequence[LoadedModel]) -> list[pd.DataFrame]:
-    """Build what each model reads with what it learned of its population, once where models share that."""
-    read: dict[tuple[str, str], list[str]] = {}
+class _Base(NamedTuple):
+    """What features are made of: the records that tell who is a customer, and what was learned with."""
+
+    churn: str
+    population: str
+    horizon: int
+
+
+def _base(one: LoadedModel) -> _Base:
+    answers = one.answers
+    return _Base(getattr(answers, "churn", "transactions"), answers.population, int(answers.horizon))
+
+
+def _features(log: CustomerLog, cutoff: date, loaded: Sequence[LoadedModel]) -> list[pd.DataFrame]:
+    """Build what each model reads as it learned it, once where models share that.
+
+    Some features look as far back as the horizon looks ahead: that is the one learned, whatever is asked for.
+    """
+    read: dict[_Base, list[str]] = {}
     for one in loaded:
-        read.setdefault(_base(one), list(_KNOWN[_base(one)[0]])).extend(one.answers.input_columns_)
+        read.setdefault(_base(one), list(_KNOWN[_base(one).churn])).extend(one.answers.input_columns_)
     built = {
-        (churn, text): take_snapshot(
-            log, window, wanted, population=Population.from_json(text) if text else None, churn=churn
+        base: take_snapshot(
+            log,
+            Window(cutoff, base.horizon),
+            wanted,
+            population=Population.from_json(base.population) if base.population else None,
+            churn=base.churn,
         ).X
-        for (churn, text), wanted in read.items()
+        for base, wanted in read.items()
     }
     return [built[_base(one)] for one in loaded]
-
-
-def _base(one: LoadedModel) -> tuple[str, str]:
-    """Return what a model's customers are made of: the records that tell who is one, and its population."""
-    return getattr(one.answers, "churn", "transactions"), one.answers.population
 
 
 def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
@@ -178,29 +180,29 @@ def _resolved(store: Store, references: Sequence[str]) -> list[ModelVersion]:
         ) from error
 
 
-def _one_horizon(loaded: Sequence[LoadedModel]) -> int:
+def _one_horizon(loaded: Sequence[LoadedModel], asked: int | None) -> int:
+    """Return the days ahead that all models answer for: those asked for, or those that all learned."""
+    for one in loaded:
+        try:
+            one.answers.check_horizon(asked)
+        except SettingsError as error:
+            raise SettingsError(f"{one.version.label}: {error}") from error
+    if asked is not None:
+        return asked
     horizons = {one.version.label: int(one.answers.horizon) for one in loaded}
     if len(set(horizons.values())) > 1:
         told = ", ".join(f"{label} {one_or_many(days, 'day')}" for label, days in horizons.items())
         raise SettingsError(
-            f"These models look ahead by different horizons ({told}); score them one at a time."
+            f"These models look ahead by different horizons ({told}); score them one at a time, or name one "
+            "horizon with --horizon if they can answer for it."
         )
     return next(iter(horizons.values()))
 
 
-def _answer(X: pd.DataFrame, one: LoadedModel, *, reasons: bool, tell: Progress) -> pd.DataFrame:
-    """Let one model answer, some customers at a time."""
-    parts: list[pd.DataFrame] = []
-    for rows in blocks(len(X), _CHUNK):
-        tell(f"customers {rows.start + 1:,} to {rows.stop:,} of {len(X):,}")
-        parts.append(one.predict(X.iloc[rows], reasons=reasons))
-    return pd.concat(parts)
-
-
 def _side_by_side(answers: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel]) -> pd.DataFrame:
     """Join the answers of all models; that of the first counts where both tell p_alive."""
-    joined = answers[0]
-    for more, one in zip(answers[1:], loaded[1:], strict=True):
+    joined, *others = _named_apart(answers, loaded)
+    for more, one in zip(others, loaded[1:], strict=True):
         twice = set(joined) & set(more)
         if twice - {"p_alive"}:
             raise SettingsError(
@@ -211,8 +213,21 @@ def _side_by_side(answers: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel]
     return joined
 
 
+def _named_apart(answers: Sequence[pd.DataFrame], loaded: Sequence[LoadedModel]) -> list[pd.DataFrame]:
+    """Say of which model who answered, as the columns of lineage do."""
+    return [
+        told if one is _first(loaded) else told.rename(columns={"answered_by": "clv_answered_by"})
+        for told, one in zip(answers, loaded, strict=True)
+    ]
+
+
 def _is_churn(one: LoadedModel) -> bool:
     return hasattr(one.answers, "classifier")
+
+
+def _first(loaded: Sequence[LoadedModel]) -> LoadedModel:
+    """Return the model that columns name plainly, and whose reasons are told: that of churn, if any."""
+    return next((one for one in loaded if _is_churn(one)), loaded[0])
 
 
 def _complete(
@@ -233,12 +248,12 @@ def _complete(
         "scored_at": pd.Timestamp(now),
     }
     frame = answers.assign(**known, **extra).rename_axis("customer_id").reset_index()
-    return frame.loc[:, [name for name in SCORE_COLUMNS if name in frame.columns]]
+    return frame.loc[:, in_order(frame.columns)]
 
 
 def _lineage(loaded: Sequence[LoadedModel]) -> dict[str, Any]:
     """Name the model behind the churn answer plainly, and a value model beside it with the prefix clv."""
-    first = next((one for one in loaded if _is_churn(one)), loaded[0])
+    first = _first(loaded)
     columns = _identity("", first.version)
     for other in loaded:
         if other is not first:
@@ -262,31 +277,44 @@ def _deciles(values: pd.Series) -> pd.Series:
 
 
 def _manifest(
-    log: CustomerLog, window: Window, loaded: Sequence[LoadedModel], frame: pd.DataFrame, now: datetime
+    log: CustomerLog,
+    window: Window,
+    loaded: Sequence[LoadedModel],
+    frame: pd.DataFrame,
+    now: datetime,
+    *,
+    reasons: bool,
 ) -> dict[str, Any]:
     records = {kind: _recorded(check) for kind, check in log.checks.items()}
     main = "transactions" if "transactions" in records else "contracts"
     return {
         "cutoff": str(window.cutoff),
         "horizon": window.horizon,
+        "reasons": reasons,
         "scored_at": now.isoformat(),
         "n_customers": len(frame),
         "first_day": str(log.first_day),
         "observed_until": str(log.observed_until),
         "data": {**records[main], "fingerprint": log.fingerprint()},
         "records": records,
-        "models": [
-            {
-                "role": "churn" if _is_churn(one) else "clv",
-                "name": one.version.name,
-                "version": one.version.version,
-                "run_id": one.version.run_id,
-                "label": one.version.tags.get("habitue.label", ""),
-                "why": one.version.tags.get("habitue.champion_why", ""),
-                "interval": None if _is_churn(one) else one.answers.interval.confidence,
-            }
-            for one in loaded
-        ],
+        "models": [_model(one, window.horizon) for one in loaded],
+    }
+
+
+def _model(one: LoadedModel, horizon: int) -> dict[str, Any]:
+    """Say which model answered, what it learned, and how sure its interval is, or why it has none."""
+    version, answers = one.version, one.answers
+    why_no_interval = "" if _is_churn(one) else answers.why_no_interval(horizon)
+    return {
+        "role": "churn" if _is_churn(one) else "clv",
+        "name": version.name,
+        "version": version.version,
+        "run_id": version.run_id,
+        "label": version.tags.get("habitue.label", ""),
+        "why": version.tags.get("habitue.champion_why", ""),
+        "learned_horizon": int(answers.horizon),
+        "interval": None if _is_churn(one) or why_no_interval else answers.interval.confidence,
+        "why_no_interval": why_no_interval,
     }
 
 

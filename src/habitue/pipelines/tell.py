@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["tell"]
 
+_CURVES = frozenset({"reliability", "gains", "deciles"})
+"""Tables of a run that hold curves."""
+
 
 def tell(
     scores: Path,
@@ -88,6 +91,8 @@ def tell(
         published=published,
         n_customers_shown=n_customers,
         interval_level=levels[0] if levels else None,
+        # Manifests of older versions do not tell: then models answered for what they learned.
+        trained_for=manifest["models"][0].get("learned_horizon"),
     )
     return write_report(facts, output)
 
@@ -153,8 +158,9 @@ def _evidence(
         question = "churn" if model["role"] == "churn" else "value"
         if "scores" in logged:
             tables[question] = logged.pop("scores")
-        for name, frame in logged.items():
+        # A run keeps further tables, such as what a search of settings tried; the page draws these.
+        for name in _CURVES & logged.keys():
             # The page draws one gains chart: that of churn where both were asked.
             if name not in curves or model["role"] == "churn":
-                curves[name] = frame
+                curves[name] = logged[name]
     return tables, curves

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from habitue.errors import DataError, HabitueWarning
 from habitue.records.door import Reading, TableCheck, admit
 from habitue.records.engine import DuckDBEngine, Engine
+from habitue.records.schema import RECORDED_AT, SCHEMAS
 from habitue.records.sources import Relation
 from habitue.records.store import begin_store
 from habitue.vocabulary import one_or_many
 
-__all__ = ["admit_source", "days_of", "free_engine", "refuse_currencies", "unify_ids", "warn_of_more"]
+__all__ = [
+    "admit_source",
+    "days_of",
+    "ends_come",
+    "free_engine",
+    "last_day",
+    "refuse_currencies",
+    "unify_ids",
+    "warn_of_more",
+]
 
 
 def admit_source(
@@ -130,6 +140,67 @@ def days_of(engine: Engine, kind: str) -> tuple[date, date]:
     """
     first, last = engine.rows(f"SELECT min(day), max(day) FROM {kind}")[0]
     return first, last
+
+
+def last_day(engine: Engine, kinds: Collection[str], *, today: date | None = None) -> date:
+    """Return the last day on which anything is known to have happened.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds the log.
+    kinds : collection of str
+        Kinds of record that it has; transactions or contracts among them.
+    today : date, optional
+        Ends of contracts after it lie ahead, whatever is told of them.
+
+    Notes
+    -----
+    The day of the last record; and where contracts alone tell who is a customer, the last end of one that is
+    known to have come (`ends_come`), if that is later.
+    """
+    days = [days_of(engine, kind)[1] for kind in kinds if SCHEMAS[kind].instant]
+    if "transactions" not in kinds:
+        days += ends_come(engine, "contracts", today=today)
+    return max(days)
+
+
+def ends_come(
+    engine: Engine, contracts: str, *, condition: str = "TRUE", today: date | None = None
+) -> list[date]:
+    """Return the last day on which a contract is known to have ended; none where that is known of none.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds the contracts.
+    contracts : str
+        The table, as SQL names it.
+    condition : str
+        Which of them count, as SQL.
+    today : date, optional
+        Ends after it lie ahead.
+
+    Notes
+    -----
+    An end may have been agreed on beforehand, as that of a contract for a year. It has come where the record
+    was made on that day or later (``recorded_at``), or, where nobody says when, where a reason is told.
+    """
+    there = engine.columns(contracts)
+    if "ended_at" not in there:
+        return []
+    day = "CAST(ended_at AS DATE)"
+    with_reason = "ended_reason IS NOT NULL" if "ended_reason" in there else "FALSE"
+    come = (
+        f"CASE WHEN {RECORDED_AT} IS NULL THEN {with_reason} ELSE {day} <= CAST({RECORDED_AT} AS DATE) END"
+        if RECORDED_AT in there
+        else with_reason
+    )
+    until, values = ("", None) if today is None else (f" AND {day} <= $today", {"today": today})
+    found = engine.rows(f"SELECT max({day}) FROM {contracts} WHERE {condition} AND {come}{until}", values)[0][
+        0
+    ]
+    return [] if found is None else [found]
 
 
 def refuse_currencies(engine: Engine, checks: Mapping[str, TableCheck]) -> None:

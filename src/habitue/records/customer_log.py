@@ -20,6 +20,7 @@ from habitue.records.assembling import (
     admit_source,
     days_of,
     free_engine,
+    last_day,
     refuse_currencies,
     unify_ids,
     warn_of_more,
@@ -30,7 +31,6 @@ from habitue.records.door import Reading, TableCheck
 from habitue.records.engine import DuckDBEngine, Engine, literal
 from habitue.records.extending import add_batches, extendable, refuse_earlier_end, staged_batches
 from habitue.records.history import History
-from habitue.records.schema import SCHEMAS
 from habitue.records.sources import Relation, open_source
 from habitue.records.store import close_store, kept_log
 from habitue.vocabulary import one_or_many
@@ -49,8 +49,9 @@ class CustomerLog:
     timezone : str, optional
         IANA zone whose days count; instants without an offset are taken to be in it. UTC where None.
     observed_until : date or str, optional
-        The last day on which the log is complete; the day of the last record where None. Days after it are
-        unknown, not days without purchases.
+        The last day on which the log is complete; the day of the last record where None (without
+        transactions, of the last end of a contract that is known to have come, where that is later). Days
+        after it are unknown, not days without purchases.
     rates : Mapping or frame, optional
         What other currencies are worth in the one that amounts of transactions are converted to: currency to
         rate, ``{"EUR": 1, "USD": 0.92}``, or a frame with ``currency``, ``rate`` and ``valid_from``, the
@@ -135,15 +136,20 @@ class CustomerLog:
         """
         free_engine(engine)
         checks: dict[str, TableCheck] = {}
-        until: date | None = None
+        until, today = None, None
         for kind, relation, mapping, reading in relations:
             checks[kind] = admit_source(engine, kind, relation, mapping, reading)
-            until = reading.observed_until
-        return cls.from_checked(engine, checks, until)
+            until, today = reading.observed_until, reading.not_after
+        return cls.from_checked(engine, checks, until, today=today)
 
     @classmethod
     def from_checked(
-        cls, engine: Engine, checks: Mapping[str, TableCheck], observed_until: date | None
+        cls,
+        engine: Engine,
+        checks: Mapping[str, TableCheck],
+        observed_until: date | None,
+        *,
+        today: date | None = None,
     ) -> CustomerLog:
         """Make a log of tables that an engine holds already, one for each check.
 
@@ -155,9 +161,11 @@ class CustomerLog:
             What the door found, by kind of record.
         observed_until : date, optional
             The last day on which the log is complete; the day of the last record where None.
+        today : date, optional
+            Ends of contracts after it lie ahead.
         """
         log = cls.__new__(cls)
-        log._finish(engine, checks, observed_until)
+        log._finish(engine, checks, observed_until, today)
         return log
 
     @classmethod
@@ -190,7 +198,9 @@ class CustomerLog:
             raise DataError(f"There is no file {source}. Check the spelling, or make the log first.")
         engine = source if isinstance(source, DuckDBEngine) else DuckDBEngine(path=source)
         states, until = kept_log(engine)
-        return cls.from_checked(engine, {kind: state.check for kind, state in states.items()}, until)
+        days = [state.reading.not_after for state in states.values() if state.reading.not_after is not None]
+        checks = {kind: state.check for kind, state in states.items()}
+        return cls.from_checked(engine, checks, until, today=max(days, default=None))
 
     def extend(
         self,
@@ -265,22 +275,27 @@ class CustomerLog:
         today = None if not_after is None else as_day(not_after, "not_after")
         with staged_batches(engine, sources) as batches, engine.transaction():
             checks, last = add_batches(engine, batches, until, today)
-            log = CustomerLog.from_checked(engine, checks, last)
+            log = CustomerLog.from_checked(engine, checks, last, today=today)
         for kind in batches:
             warn_of_more(checks[kind], self.checks.get(kind))
         return log
 
-    def _finish(self, engine: Engine, checks: Mapping[str, TableCheck], until: date | None) -> None:
+    def _finish(
+        self,
+        engine: Engine,
+        checks: Mapping[str, TableCheck],
+        until: date | None,
+        today: date | None = None,
+    ) -> None:
         if "transactions" not in checks and "contracts" not in checks:
             raise SchemaError("A log needs transactions or contracts; neither was given.")
         refuse_currencies(engine, checks)
         unify_ids(engine, list(checks))
         self.engine = engine
         self.checks = MappingProxyType(dict(checks))
-        last = [days_of(engine, kind)[1] for kind in checks if SCHEMAS[kind].instant]
         main = "transactions" if "transactions" in checks else "contracts"
         self.first_day: date = days_of(engine, main)[0]
-        self.observed_until: date = until or max(last)
+        self.observed_until: date = until or last_day(engine, checks, today=today)
         self.n_customers = int(engine.rows(f"SELECT count(DISTINCT customer_id) FROM {main}")[0][0])
         if isinstance(engine, DuckDBEngine):
             close_store(engine, until)

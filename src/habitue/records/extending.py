@@ -15,13 +15,14 @@ Notes
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from habitue.errors import SettingsError
+from habitue.records.assembling import ends_come
 from habitue.records.batches import Batch, copy_batch, read_batch
 from habitue.records.days import as_day
 from habitue.records.door import STAGES, settle
@@ -202,7 +203,9 @@ def add_batches(
         kind: _read(engine, kind, batch, states, observed_until, not_after) for kind, batch in batches.items()
     }
     if until is not None or observed_until is not None:
-        until = observed_until or max([until or date.min, *_last_days(engine, found)])
+        until = observed_until or max(
+            [until or date.min, *_last_days(engine, found, {*states, *found}, not_after)]
+        )
     id_type = _id_type(engine, states, found)
     for kind in (kind for kind in SCHEMAS if kind in states or kind in found):
         _add(engine, kind, states.get(kind), found.get(kind), until, not_after, id_type)
@@ -249,8 +252,10 @@ def _read(
     return _Read(batch, columns, reading, given, n_new)
 
 
-def _last_days(engine: DuckDBEngine, found: Mapping[str, _Read]) -> list[date]:
-    """Return the last day of the new rows of each kind."""
+def _last_days(
+    engine: DuckDBEngine, found: Mapping[str, _Read], kinds: Collection[str], today: date | None
+) -> list[date]:
+    """Return the last day of the new rows of each kind, and of ends of contracts that have come."""
     days = [
         engine.rows(
             f"SELECT max(CAST({one.batch.schema.instant} AS DATE)) FROM {_of(_READ, kind)} WHERE {KEPT}"
@@ -258,6 +263,8 @@ def _last_days(engine: DuckDBEngine, found: Mapping[str, _Read]) -> list[date]:
         for kind, one in found.items()
         if one.batch.schema.instant
     ]
+    if "contracts" in found and "transactions" not in kinds:
+        days += ends_come(engine, _of(_READ, "contracts"), condition=KEPT, today=today)
     return [day for day in days if day is not None]
 
 

@@ -8,9 +8,9 @@ draws it, :mod:`~habitue.report.page` writes it. Nothing is fitted, scored or re
 from __future__ import annotations
 
 from habitue.report import plots
-from habitue.report.dependence import draw_dependence
+from habitue.report.dependence import dependence, draw_dependence
 from habitue.report.facts import Champion, DataCheck, Facts, KindCheck, build_facts
-from habitue.report.model_card import CardFacts, model_card
+from habitue.report.model_card import CardFacts, facts_from_json, facts_to_json, model_card, model_card_page
 from habitue.report.page import render, write_report
 
 __all__ = [
@@ -20,8 +20,12 @@ __all__ = [
     "Facts",
     "KindCheck",
     "build_facts",
+    "dependence",
     "draw_dependence",
+    "facts_from_json",
+    "facts_to_json",
     "model_card",
+    "model_card_page",
     "plots",
     "render",
     "write_report",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from habitue.report.answered import Answered, count_answered
 from habitue.report.reasons import Reasons, count_reasons
 from habitue.report.scores import AT_RISK_ABOVE, NUMBERS, Scores
 
@@ -129,6 +130,7 @@ class CustomerRow:
     clv_lower: float | None
     clv_upper: float | None
     decile: float | None
+    expected_residual_lifetime_365d: float | None
     frequency: float | None
     inactivity: float | None
     spend_total: float | None
@@ -145,6 +147,7 @@ class Base:
     concentration: Concentration | None
     cells: tuple[Cell, ...]
     reasons: Reasons
+    answered: tuple[Answered, ...]
     customers: tuple[CustomerRow, ...]
 
 
@@ -187,6 +190,7 @@ def describe_base(scores: Scores, *, n_shown: int = 500) -> Base:
         concentration=None if clv is None else _concentration(clv),
         cells=() if clv is None or churn is None else _cells(churn, clv),
         reasons=count_reasons(scores),
+        answered=count_answered(scores),
         customers=tuple(_rows(scores, n_shown)),
     )
 

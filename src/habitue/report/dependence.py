@@ -8,6 +8,7 @@ the model, and deliberately not of the world: what a feature does to a predictio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = ["dependence", "draw_dependence"]
 
 _ONE_WAY: Final = 0.7  # of the way that medians go: less of it is no direction
 _SIZE: Final = (7.2, 4.0)
+_LINE_LENGTH: Final = 64  # characters of a label that fit below half a page
 # The colours of `habitue.report.plots`.
 _INK, _MUTED, _LINE, _MISSING = "#1c1b19", "#5f5b54", "#0f5f66", "#ad4522"
 _STYLE: Final[dict[RcKeyType, Any]] = {
@@ -164,10 +166,15 @@ def draw_dependence(facts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         axes.plot(known["value"], known["contribution"], "o-", color=_LINE, linewidth=2.0, markersize=4.5)
         for gap in facts.loc[facts["value"].isna()].to_dict("records"):
             _draw_missing(axes, gap)
-        axes.set(xlabel=describe(name), ylabel="moves the prediction by")
+        axes.set(xlabel=_meaning(name), ylabel="moves the prediction by")
         axes.grid(axis="y")
         axes.set_title(_finding(known, name.replace("_", " ")), loc="left")
     return axes
+
+
+def _meaning(name: str) -> str:
+    """Tell what a feature means as an axis does: without a full stop before the unit, on short lines."""
+    return fill(describe(name).replace(". [", " ["), _LINE_LENGTH)
 
 
 def _draw_missing(axes: Axes, gap: Mapping[Any, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Literal
 import pandas as pd
 
 from habitue.errors import SchemaError, SettingsError
+from habitue.report.answered import sentences_on
 from habitue.report.curves import Curves, read_curves
 from habitue.report.customers import Base, describe_base
 from habitue.report.glossary import Term, glossary
@@ -160,6 +161,10 @@ class Facts:
     glossary : tuple of Term
     interval_level : float or None
         Level of the ranges of the customers' expected spend.
+    trained_for : int
+        Days ahead that the models learned, and were tested on.
+    answered : tuple of str
+        Who answered for how many customers, in sentences.
     """
 
     title: str
@@ -178,6 +183,8 @@ class Facts:
     published: Published | None
     glossary: tuple[Term, ...]
     interval_level: float | None
+    trained_for: int
+    answered: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as dictionaries, lists, strings, numbers and None: what JSON can hold.
@@ -209,6 +216,7 @@ def build_facts(
     published: pd.DataFrame | None = None,
     n_customers_shown: int = 500,
     interval_level: float | None = None,
+    trained_for: int | None = None,
 ) -> Facts:
     """Gather everything a report says about who will leave and what customers are worth.
 
@@ -223,7 +231,7 @@ def build_facts(
     scores : pandas.DataFrame
         One row per customer: customer_id, and churn_probability, clv or both; and as far as known p_alive,
         expected_purchases, clv_lower, clv_upper, decile, reason_1 to reason_3, frequency, inactivity,
-        spend_total.
+        spend_total, expected_residual_lifetime_365d, answered_by, clv_answered_by.
     tables : mapping of str to pandas.DataFrame
         Leaderboards "churn" and "value": see :func:`habitue.report.rivals.read_leaderboard`.
     curves : mapping of str to pandas.DataFrame
@@ -240,6 +248,8 @@ def build_facts(
         At most so many customers are named.
     interval_level : float or None
         Level of clv_lower and clv_upper, e.g. 0.95, where it is known.
+    trained_for : int or None
+        Days ahead that the models learned and were tested on; the horizon where None.
 
     Returns
     -------
@@ -266,7 +276,8 @@ def build_facts(
     """
     _check_settings(horizon, n_customers_shown, interval_level)
     _check_names(tables)
-    base = describe_base(read_scores(scores), n_shown=n_customers_shown)
+    read = read_scores(scores)
+    base = describe_base(read, n_shown=n_customers_shown)
     names = {
         role: [n for c in champions if c.role == role for n in (c.model, c.name)] for role in ("churn", "clv")
     }
@@ -276,7 +287,6 @@ def build_facts(
         for question in TABLES
         if question in tables and not tables[question].empty
     )
-    read = read_curves(curves, churn_champions=names["churn"], value_champions=names["clv"])
     return Facts(
         title=title,
         source=source,
@@ -288,12 +298,20 @@ def build_facts(
         finding=tuple(_finding(base, boards, currency, cutoff, horizon)),
         base=base,
         leaderboards=boards,
-        curves=read,
+        curves=read_curves(curves, churn_champions=names["churn"], value_champions=names["clv"]),
         champions=tuple(champions),
         data_check=data_check,
         published=None if published is None or published.empty else _published(published),
-        glossary=glossary(cutoff=cutoff, horizon=horizon, currency=currency, interval_level=interval_level),
+        glossary=glossary(
+            cutoff=cutoff,
+            horizon=horizon,
+            currency=currency,
+            interval_level=interval_level,
+            there=read.numbers,
+        ),
         interval_level=interval_level,
+        trained_for=trained_for or horizon,
+        answered=sentences_on(base.answered),
     )
 
 
@@ -327,7 +345,8 @@ def _finding(
         )
     if head.expected_spend is not None:
         same = head.n_with_churn == head.n_with_value > 1
-        who = "Together they are" if same else _who(head.n_with_value)
+        everybody = one_or_many(head.n_with_value, "customer is", plural="customers are")
+        who = "Together they are" if same else everybody
         spend = money(head.expected_spend, currency)
         sentences.append(f"{who} expected to spend {spend} by {end}{_top_tenth(base)}.")
     if head.value_at_risk is not None and head.value_at_risk_share is not None:
@@ -338,10 +357,6 @@ def _finding(
     asked = {"churn": "who leaves", "value": "what they spend"}
     verdicts = [(asked[board.question], board.verdict) for board in boards if board.verdict is not None]
     return sentences + [f"Tested on the past for {asked}, {verdict}." for asked, verdict in verdicts]
-
-
-def _who(n: int) -> str:
-    return one_or_many(n, "customer is", plural="customers are")
 
 
 def _top_tenth(base: Base) -> str:

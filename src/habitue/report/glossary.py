@@ -5,6 +5,7 @@ Written for somebody who decides, not for somebody who models; the formulas stan
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ from habitue.report.wording import day
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Term", "glossary"]
+
+
+_ONLY_WITH = {"Days still a customer": "expected_residual_lifetime_365d", "Range": "clv_upper"}
+"""Words that a report without that column does not need."""
 
 
 class Term(NamedTuple):
@@ -22,7 +27,12 @@ class Term(NamedTuple):
 
 
 def glossary(
-    *, cutoff: date, horizon: int, currency: str, interval_level: float | None = None
+    *,
+    cutoff: date,
+    horizon: int,
+    currency: str,
+    interval_level: float | None = None,
+    there: Collection[str] = (),
 ) -> tuple[Term, ...]:
     """Define every number that the report shows.
 
@@ -36,6 +46,8 @@ def glossary(
         What money is counted in.
     interval_level : float or None
         Level of the customers' value ranges, e.g. 0.95; None if it is not known.
+    there : collection of str
+        Columns of the scores; words that only some scores have are left out without theirs.
 
     Returns
     -------
@@ -61,6 +73,8 @@ def glossary(
         "three tenths of a leaver, so it is not the same as the share of customers at risk.",
         "Still a customer (p alive)": "The probability that the customer had not given up buying for good "
         "at the cutoff. It is a belief about the present, not a forecast.",
+        "Days still a customer": "How many of the 365 days after the cutoff the customer is expected to "
+        "stay. Who leaves at once with a chance of one half, and else stays all year, has half of them.",
         "Expected spend (CLV)": f"What a customer is expected to spend within the horizon, in {currency}. "
         "The possibility of leaving is already in it: it is an average over staying and leaving.",
         "Range": f"The lower and upper bound between which the model expects a customer's spend{level}. "
@@ -77,4 +91,5 @@ def glossary(
         "(hiatus heuristic). A model that does not beat it is not worth its upkeep.",
         "Champion": "The registered model that made these predictions.",
     }
-    return tuple(Term(word, meaning) for word, meaning in words.items())
+    missing = [word for word, column in _ONLY_WITH.items() if column not in there]
+    return tuple(Term(word, meaning) for word, meaning in words.items() if word not in missing)

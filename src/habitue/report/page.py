@@ -48,6 +48,7 @@ _COLUMNS = (
     Column("p_alive", "Still a customer", "percent"),
     Column("expected_purchases", "Expected purchases", "decimal"),
     Column("decile", "Decile", "count"),
+    Column("expected_residual_lifetime_365d", "Days still a customer, of 365", "count"),
     Column("inactivity", "Days since last purchase", "count"),
     Column("frequency", "Repeat purchases", "count"),
     Column("spend_total", "Spent so far", "money"),

@@ -6,7 +6,7 @@ missing is NaN. Nothing is summed up here: that is :mod:`habitue.report.customer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ NUMBERS = (
     "clv_lower",
     "clv_upper",
     "decile",
+    "expected_residual_lifetime_365d",
     "frequency",
     "inactivity",
     "spend_total",
@@ -52,11 +53,14 @@ class Scores:
         The numeric columns; NaN where a number is missing, columns of nothing but NaN left out.
     reasons : tuple of numpy.ndarray of object
         The first, second and third reason, as far as there are; None where there is none.
+    answered_by : dict of str to numpy.ndarray of object
+        Which models answered, by the answer that they gave: "churn_probability", "clv".
     """
 
     customer_ids: NDArray[np.object_]
     numbers: dict[str, Floats]
     reasons: tuple[NDArray[np.object_], ...]
+    answered_by: dict[str, NDArray[np.object_]] = field(default_factory=dict[str, NDArray[np.object_]])
 
     def get(self, name: str) -> Floats | None:
         """Return a column of numbers, or None where there is none.
@@ -120,6 +124,7 @@ def read_scores(frame: pd.DataFrame) -> Scores:
         ids.to_numpy(dtype=object),
         {name: x for name, x in columns.items() if np.isfinite(x).any()},
         tuple(_texts(frame, name) for name in REASONS if name in frame.columns),
+        _answered_by(frame),
     )
 
 
@@ -155,6 +160,13 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     except (TypeError, ValueError) as error:
         raise SchemaError(f"The scores' column {name} must hold numbers; it holds {column.dtype}.") from error
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _answered_by(frame: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
+    """Take who answered; of two models the columns of the churn model are named plainly."""
+    first = "churn_probability" if "churn_probability" in frame.columns else "clv"
+    columns = {first: "answered_by", "clv": "clv_answered_by" if first != "clv" else "answered_by"}
+    return {answer: _texts(frame, name) for answer, name in columns.items() if name in frame.columns}
 
 
 def _texts(frame: pd.DataFrame, name: str) -> NDArray[np.object_]:

@@ -11,6 +11,7 @@ from habitue.tracking.runs import LoggedModel, log_training
 from habitue.tracking.served_model import Answers, ServedModel
 from habitue.tracking.store import Store, open_store
 from habitue.tracking.tables import logged_tables
+from habitue.tracking.texts import logged_text
 
 __all__ = [
     "Answers",
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "log_training",
     "logged_tables",
+    "logged_text",
     "open_store",
     "quiet",
     "resolve",

@@ -61,7 +61,7 @@ class LoadedModel:
         """The columns that the model reads, in order."""
         return list(self.answers.input_columns_)
 
-    def predict(self, X: pd.DataFrame, *, reasons: bool = False) -> pd.DataFrame:
+    def predict(self, X: pd.DataFrame, *, reasons: bool = False, horizon: int | None = None) -> pd.DataFrame:
         """Return the model's answers, one row a customer.
 
         Parameters
@@ -70,6 +70,8 @@ class LoadedModel:
             At least `input_columns`, as numbers of any type; other columns are ignored.
         reasons : bool
             Whether to add the columns ``reason_1``, ``reason_2`` and ``reason_3``.
+        horizon : int, optional
+            Days ahead; those that the model learned where None.
 
         Returns
         -------
@@ -80,10 +82,29 @@ class LoadedModel:
         ------
         SchemaError
             If columns are missing or hold no numbers.
+        SettingsError
+            If the model cannot answer for that horizon.
+        RegistryError
+            If it was registered before horizons could be asked for.
         DataError
             If reasons are wanted of a model that gives none.
         """
-        return self.pyfunc.predict(as_input(X, self.input_columns), params={"reasons": reasons})
+        asked: dict[str, bool | int] = {"reasons": reasons}
+        if horizon is not None and horizon != getattr(self.answers, "horizon", None):
+            # MLflow would drop a parameter that the signature lacks, and answer for another horizon.
+            if "horizon" not in self._params:
+                raise RegistryError(
+                    f"{self.version.label} can only be asked for the horizon that it learned; register it "
+                    "anew, or another model"
+                )
+            asked["horizon"] = horizon
+        return self.pyfunc.predict(as_input(X, self.input_columns), params=asked)
+
+    @property
+    def _params(self) -> set[str]:
+        """Names of what may be asked for."""
+        schema = self.pyfunc.metadata.get_params_schema()
+        return set() if schema is None else {param.name for param in schema.params}
 
 
 def download(store: Store, version: ModelVersion, folder: Path | str) -> Path:

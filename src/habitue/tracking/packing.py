@@ -25,7 +25,7 @@ from habitue.errors import DataError
 from habitue.models.persistence import save_model
 from habitue.tracking.environment import quiet
 from habitue.tracking.fingerprints import checksums
-from habitue.tracking.served_model import MODEL_ARTIFACT, Answers, as_input
+from habitue.tracking.served_model import MODEL_ARTIFACT, Answers, as_input, learned_horizon
 
 __all__ = ["LOADER", "pack", "serving_requirements", "signature_of"]
 
@@ -74,8 +74,10 @@ def signature_of(model: Answers, input_example: pd.DataFrame) -> ModelSignature:
     Returns
     -------
     mlflow.models.ModelSignature
-        Inputs as double; outputs as double, or string where a column holds texts; the parameter ``reasons``.
-        The columns that ``reasons`` adds are not listed, since they come only when asked for.
+        Inputs as double; outputs as double, or string where a column holds texts; the parameters ``reasons``
+        and, where the model can be asked for other days ahead than it learned, ``horizon``, which is those it
+        learned if left out. The columns that ``reasons`` adds are not listed, since they come only when asked
+        for.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def signature_of(model: Answers, input_example: pd.DataFrame) -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.double, name) for name in model.input_columns_]),
         outputs=Schema([ColSpec(_type_of(dtype), str(name)) for name, dtype in answers.dtypes.items()]),
-        params=ParamSchema([ParamSpec("reasons", DataType.boolean, default=False)]),
+        params=ParamSchema(_params_of(model)),
     )
 
 
@@ -149,6 +151,15 @@ def pack(
     for cache in list(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     return checksums(folder)
+
+
+def _params_of(model: Answers) -> list[ParamSpec]:
+    """Return what may be asked for, and what holds where it is not."""
+    reasons = ParamSpec("reasons", DataType.boolean, default=False)
+    learned = learned_horizon(model)
+    least = ParamSpec("reasons_from", DataType.double, default=0.0)
+    asked = [reasons, least]
+    return asked if learned is None else [*asked, ParamSpec("horizon", DataType.long, default=learned)]
 
 
 def _type_of(dtype: Any) -> DataType:

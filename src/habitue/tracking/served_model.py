@@ -11,22 +11,24 @@ What it deliberately is not: stored. MLflow keeps no instance of this class, onl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from habitue.decisions.reasons import reasons_in_words
+from habitue.decisions.reasons import reasons_for, whom_to_tell
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.models.persistence import load_model
 
-__all__ = ["MODEL_ARTIFACT", "Answers", "ServedModel", "as_input"]
+__all__ = ["MODEL_ARTIFACT", "Answers", "ServedModel", "as_input", "learned_horizon"]
 
 MODEL_ARTIFACT = "model"
 """The name under which the stored model's folder is known to MLflow."""
 
-_PARAMS = ("reasons",)
+_PARAMS = ("reasons", "reasons_from", "horizon")
 
 
 @runtime_checkable
@@ -35,6 +37,9 @@ class Answers(Protocol):
 
     It may also have ``contributions(X) -> DataFrame``, which says what each feature adds; reasons need it.
     Where those speak of more than `X` holds, ``reason_values(X) -> DataFrame`` gives the values to name.
+
+    Where it can be asked for other horizons than it learned, its attribute ``horizon`` is the one it learned,
+    in days, and ``answer`` and ``contributions`` take a keyword of that name.
     """
 
     @property
@@ -92,7 +97,10 @@ class ServedModel(PythonModel):
         model_input : DataFrame
             One row a customer with at least the model's columns, as numbers.
         params : dict, optional
-            ``{"reasons": True}`` adds the columns ``reason_1``, ``reason_2`` and ``reason_3``.
+            ``{"reasons": True}`` adds the columns ``reason_1``, ``reason_2`` and ``reason_3``;
+            ``{"reasons_from": 0.5}`` leaves them empty, and saves their time, where the answer (the chance of
+            leaving, or the money of a model without one) is lower; ``{"horizon": 180}`` asks for so many
+            days ahead, where the model can answer that.
 
         Returns
         -------
@@ -104,23 +112,47 @@ class ServedModel(PythonModel):
         SchemaError
             If columns are missing or hold no numbers.
         SettingsError
-            If a parameter is not known.
+            If a parameter is not known, or the model cannot answer for that horizon.
         DataError
             If reasons are wanted of a model that gives none.
         """
-        wants_reasons = _wants_reasons(params or {})
+        asked = params or {}
+        # MLflow drops parameters that it does not know with a warning; what reaches us is checked again.
+        if unknown := sorted(set(asked) - set(_PARAMS)):
+            raise SettingsError(f"unknown parameter {unknown[0]!r}; known: {', '.join(_PARAMS)}")
+        wants_reasons, ahead = _wants_reasons(asked), _ahead(asked, self.model)
         X = as_input(model_input, self.model.input_columns_)
-        answers = self.model.answer(X)
-        return answers.join(self._reasons(X)) if wants_reasons else answers
+        answers = self.model.answer(X, **ahead)
+        if not wants_reasons:
+            return answers
+        return pd.concat([answers, self._reasons(X, _picked(answers, asked), ahead)], axis=1)
 
-    def _reasons(self, X: pd.DataFrame) -> pd.DataFrame:
+    def _reasons(
+        self, X: pd.DataFrame, who: npt.NDArray[np.bool_] | None, ahead: Mapping[str, int]
+    ) -> pd.DataFrame:
         if not hasattr(self.model, "contributions"):
             name = type(self.model).__name__
             raise DataError(
                 f"{name} gives no reasons for its answers; ask without reasons, or a boosted model"
             )
-        values = self.model.reason_values(X) if hasattr(self.model, "reason_values") else X
-        return reasons_in_words(self.model.contributions(X), values)
+        return reasons_for(self.model, X, who, **ahead)
+
+
+def learned_horizon(model: Any) -> int | None:
+    """Return the days ahead that a model learned, where it can be asked for others.
+
+    Parameters
+    ----------
+    model : Answers
+        Fitted or not.
+
+    Returns
+    -------
+    int or None
+        None where ``answer`` takes no horizon.
+    """
+    takes = "horizon" in signature(model.answer).parameters
+    return int(model.horizon) if takes else None
 
 
 def as_input(X: Any, columns: Sequence[str]) -> pd.DataFrame:
@@ -182,10 +214,25 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _wants_reasons(params: Mapping[str, Any]) -> bool:
-    # MLflow drops parameters that it does not know with a warning; what reaches us is checked again.
-    if unknown := sorted(set(params) - set(_PARAMS)):
-        raise SettingsError(f"unknown parameter {unknown[0]!r}; known: {', '.join(_PARAMS)}")
     wanted = params.get("reasons", False)
     if not isinstance(wanted, bool | np.bool_):
         raise SettingsError(f"reasons is true or false, got {wanted!r}")
     return bool(wanted)
+
+
+def _picked(answers: pd.DataFrame, params: Mapping[str, Any]) -> npt.NDArray[np.bool_] | None:
+    """Return whose reasons are wanted; everybody's, as None, where no answer to begin with is named."""
+    main = next((name for name in ("churn_probability", "clv") if name in answers), None)
+    if params.get("reasons_from") is None or main is None:
+        return None
+    return whom_to_tell(answers[main], at_least=float(params["reasons_from"]))
+
+
+def _ahead(params: Mapping[str, Any], model: Any) -> dict[str, int]:
+    """Return the horizon as a keyword; none where the model's own is meant."""
+    days = params.get("horizon")
+    if days is None or days == learned_horizon(model):
+        return {}
+    if learned_horizon(model) is None:
+        raise SettingsError(f"{type(model).__name__} answers for one horizon only; ask without horizon")
+    return {"horizon": days}

@@ -37,6 +37,23 @@ TERMS: Mapping[str, Term] = {
         "Predicted chance of no purchase within the horizon, or of no contract left at its end.",
         "probability",
     ),
+    "churn_probability_30d": Term("Predicted chance of leaving within 30 days, by hazards.", "probability"),
+    "churn_probability_365d": Term("Predicted chance of leaving within 365 days, by hazards.", "probability"),
+    "churn_probability_voluntary": Term(
+        "Predicted chance of leaving of one's own will within the horizon, by hazards of several causes.",
+        "probability",
+    ),
+    "churn_probability_involuntary": Term(
+        "Predicted chance of leaving against one's will within the horizon, by hazards of several causes.",
+        "probability",
+    ),
+    "churn_probability_other": Term(
+        "Predicted chance of leaving for a reason of another kind, or none that is told, within the horizon.",
+        "probability",
+    ),
+    "expected_residual_lifetime_365d": Term(
+        "Days of the next 365 that the customer is expected to stay, by hazards: the restricted mean.", "day"
+    ),
     "expected_purchases": Term(
         "Expected days with a purchase within the horizon.",
         "count", _P, _STAYS, "{value} purchases ahead by the rhythm so far",
@@ -58,9 +75,13 @@ TERMS: Mapping[str, Term] = {
     "reason_1": Term("What moved the prediction most, in words.", ""),
     "reason_2": Term("What moved the prediction second most, in words.", ""),
     "reason_3": Term("What moved the prediction third most, in words.", ""),
+    "answered_by": Term(
+        "Models whose answer was taken, of those that are stacked; of churn where two models answered.", ""
+    ),
     "model_name": Term("Registered model that answered; of the churn model where two did.", ""),
     "model_version": Term("Its version in the registry.", ""),
     "run_id": Term("The MLflow run that trained it.", ""),
+    "clv_answered_by": Term("Models whose answer for clv was taken, where two models answered.", ""),
     "clv_model_name": Term("Registered model behind clv, where two models answered.", ""),
     "clv_model_version": Term("Its version in the registry.", ""),
     "clv_run_id": Term("The MLflow run that trained it.", ""),

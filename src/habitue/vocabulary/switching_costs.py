@@ -22,7 +22,7 @@ _NO_TIER = "no tier so far"
 _CONTRACTS: Mapping[str, Term] = {
     "contract_tenure": Term(
         "Days since the first contract began.", "day", _P, _STAYS,
-        "under contract since {value}", _NO_CONTRACT, "first contract began on the last day",
+        "under contract for {value}", _NO_CONTRACT, "first contract began on the last day",
     ),
     "contract_days_left_min": Term(
         "Days until the first of the active contracts comes to the end of its term.", "day", _P, _STAYS,
