@@ -143,9 +143,10 @@ def backtest(
         if not earlier and any(needs_outcomes(one.model) for one in rivals):
             near, *shorter = _nearer(log, window, n_training)
             nearer = what_is_known(log, near, shorter, columns, keep=baselines.columns, churn=told_by)
+        past = stack(nearer.past) if nearer.past else None
         silent[window.cutoff] = known.silent
         segments[window.cutoff] = _segments(known.now)
-        trained[window.cutoff] = nearer.past[-1].window.end if nearer.past else window.cutoff
+        trained[window.cutoff] = window.cutoff if past is None else past.window.end
         in_season: dict[str, BaseEstimator] = {}
         for rival in rivals:
             if rival.name in left_out:
@@ -154,7 +155,7 @@ def backtest(
             basis = nearer if needs_outcomes(rival.model) else known
             shown = features if _sees_features(rival) else baselines.columns
             seen = _seen_by(rival, basis.now, shown)
-            learned = _seen_by(rival, stack(basis.past), shown) if basis.past else None
+            learned = None if past is None else _seen_by(rival, past, shown)
             try:
                 model = _in_season(rival, log, window.cutoff, in_season)
                 ready = fit_before(model, rival.target, seen, learned, basis.now.window.horizon)

@@ -24,7 +24,7 @@ from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import Score
 from habitue.vocabulary import one_or_many
 
-__all__ = ["Difference", "bootstrap_weights", "compare", "evaluate", "weight_chunks"]
+__all__ = ["Difference", "bootstrap_weights", "compare", "evaluate", "percentile_interval", "weight_chunks"]
 
 RandomState = int | np.random.Generator
 
@@ -232,7 +232,7 @@ def evaluate(
         groups=_ordered_groups(groups, order),
     )
     replicates = np.concatenate([_values(actual, ordered, chosen, chunk) for chunk in chunks], axis=1)
-    bounds = np.array([_interval(row, confidence) for row in replicates]).reshape(-1, 2)
+    bounds = np.array([percentile_interval(row, confidence) for row in replicates]).reshape(-1, 2)
     bounds[np.isnan(values)] = np.nan
     names = [score.name for score in chosen]
     return pd.DataFrame({"score": names, "value": values, "lower": bounds[:, 0], "upper": bounds[:, 1]})
@@ -302,7 +302,7 @@ def compare(
         groups=_ordered_groups(groups, order),
     )
     replicates = np.concatenate([_difference(actual, a, b, score, chunk) for chunk in chunks])
-    lower, upper = (np.nan, np.nan) if np.isnan(value) else _interval(replicates, confidence)
+    lower, upper = (np.nan, np.nan) if np.isnan(value) else percentile_interval(replicates, confidence)
     return Difference(float(value), lower, upper)
 
 
@@ -338,8 +338,20 @@ def _difference(
     return score.function(outcome, a, weights) - score.function(outcome, b, weights)
 
 
-def _interval(replicates: FloatArray, confidence: float) -> tuple[float, float]:
-    """Return the percentile interval of the defined replicates; nan if there are none."""
+def percentile_interval(replicates: FloatArray, confidence: float) -> tuple[float, float]:
+    """Return the percentile interval of the defined replicates; nan if there are none.
+
+    Parameters
+    ----------
+    replicates : ndarray of shape (n_replicates,)
+        Of a score, or of a difference; nan where it is not defined.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    lower, upper : float
+    """
     defined = replicates[np.isfinite(replicates)]
     if defined.size == 0:
         return np.nan, np.nan

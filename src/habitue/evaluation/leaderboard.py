@@ -73,15 +73,9 @@ def oriented(score: Score) -> Score:
     """
 
     def turned(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
-        return _turned(score, score.function(outcome, prediction, weights))
+        return -score.loss(score.function(outcome, prediction, weights))
 
     return replace(score, function=turned, greater_is_better=True, ideal=None)
-
-
-def _turned(score: Score, values: FloatArray) -> FloatArray:
-    if score.greater_is_better is None:
-        return -np.abs(values - (score.ideal or 0.0))
-    return values if score.greater_is_better else -values
 
 
 def standings(
@@ -224,7 +218,7 @@ def ranked(scores: pd.DataFrame) -> pd.DataFrame:
         values = rows["value"].to_numpy(dtype="float64")
         # One model under two names (a family of regular buyers with k = 1) differs in the last digits.
         told = np.array([float(f"{value:.5g}") for value in values])
-        better.loc[rows.index] = _turned(known[str(target), str(name)], told)
+        better.loc[rows.index] = -known[str(target), str(name)].loss(told)
     places = better.groupby([scores["target"], scores["score"]], sort=False).rank(
         ascending=False, na_option="bottom"
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError, SettingsError
-from habitue.evaluation.bootstrap import weight_chunks
+from habitue.evaluation.bootstrap import percentile_interval, weight_chunks
 from habitue.evaluation.pairs import check_pair
 from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import SCORES, Score
@@ -166,7 +166,7 @@ def score_table(judged: Judged, *, confidence: float = 0.95) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for model, values, draws in zip(judged.models, judged.values, judged.draws, strict=True):
         for score, value, drawn in zip(judged.scores, values, draws, strict=True):
-            lower, upper = (np.nan, np.nan) if np.isnan(value) else _interval(drawn, confidence)
+            lower, upper = (np.nan, np.nan) if np.isnan(value) else percentile_interval(drawn, confidence)
             rows.append(
                 {"target": judged.target, "model": model, "score": score.name,
                  "value": float(value), "lower": lower, "upper": upper}
@@ -237,13 +237,13 @@ def comparison_table(
 def _against(judged: Judged, place: int, mine: int, confidence: float) -> list[dict[str, object]]:
     """Compare one model with all others by one score, where it is defined for both."""
     score = judged.scores[place]
-    losses, drawn = (_loss(score, one[:, place]) for one in (judged.values, judged.draws))
+    losses, drawn = (score.loss(one[:, place]) for one in (judged.values, judged.draws))
     rows: list[dict[str, object]] = []
     for rival, name in enumerate(judged.models):
         advantage = float(losses[rival] - losses[mine])
         if rival == mine or np.isnan(advantage):
             continue
-        lower, upper = _interval(drawn[rival] - drawn[mine], confidence)
+        lower, upper = percentile_interval(drawn[rival] - drawn[mine], confidence)
         rows.append(
             {"target": judged.target, "score": score.name, "model": judged.models[mine], "rival": name,
              "value": float(judged.values[mine, place]), "rival_value": float(judged.values[rival, place]),
@@ -251,13 +251,6 @@ def _against(judged: Judged, place: int, mine: int, confidence: float) -> list[d
              "verdict": _verdict(advantage, lower, upper)}
         )  # fmt: skip
     return rows
-
-
-def _loss(score: Score, values: npt.NDArray[np.float64]) -> FloatArray:
-    """Turn a score so that less is better."""
-    if score.greater_is_better is None:
-        return np.abs(values - (score.ideal or 0.0))
-    return -values if score.greater_is_better else values
 
 
 def _verdict(advantage: float, lower: float, upper: float) -> str:
@@ -271,13 +264,3 @@ def _verdict(advantage: float, lower: float, upper: float) -> str:
 def _check(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
         raise SettingsError(f"confidence must lie between 0 and 1, e.g. 0.95, got {confidence}")
-
-
-def _interval(draws: FloatArray, confidence: float) -> tuple[float, float]:
-    """Return the percentile interval of the draws in which the score is defined."""
-    defined = draws[np.isfinite(draws)]
-    if not defined.size:
-        return np.nan, np.nan
-    tail = (1.0 - confidence) / 2.0
-    lower, upper = np.quantile(defined, [tail, 1.0 - tail])
-    return float(lower), float(upper)

@@ -110,6 +110,29 @@ class Score:
         weights = check_weights(sample_weight, actual.size)
         return float(self.function(actual, predicted, weights)[0])
 
+    def loss(self, values: npt.ArrayLike) -> FloatArray:
+        """Turn values of the score so that less is better: 0 at the ideal, where there is one.
+
+        Parameters
+        ----------
+        values : array_like
+            Of this score, in any shape.
+
+        Returns
+        -------
+        ndarray
+            In the shape of the values.
+
+        Examples
+        --------
+        >>> SCORES["churned"][0].loss([0.5, 0.75]).tolist()
+        [-0.5, -0.75]
+        """
+        told = np.asarray(values, dtype=np.float64)
+        if self.greater_is_better is None:
+            return np.abs(told - (self.ideal or 0.0))
+        return -told if self.greater_is_better else told
+
 
 # ---- the average last ----------------------------------------------------------------------------
 

@@ -52,9 +52,9 @@ def choose_champion(tested: Backtest, scores: pd.DataFrame, recipe: Recipe) -> C
 def _best(tested: Backtest, values: Mapping[str, float], recipe: Recipe) -> Choice:
     """Apply the rule to the values of those that were fitted, from simple to complex."""
     metric, labels = recipe.champion.metric, list(values)
-    ranked = sorted(
-        (label for label in labels if np.isfinite(values[label])), key=lambda one: _loss(values[one], recipe)
-    )
+    score = next(one for one in SCORES[recipe.target] if one.name == metric)
+    defined = [label for label in labels if np.isfinite(values[label])]
+    ranked = sorted(defined, key=lambda label: float(score.loss(values[label])))
     if not ranked:
         why = f"{labels[0]}: {metric} is not defined on these held-out days; it is the simplest."
         return Choice(labels[0], why)
@@ -72,11 +72,3 @@ def _best(tested: Backtest, values: Mapping[str, float], recipe: Recipe) -> Choi
                 f"{difference.upper:+.4f}), and {simpler} is the simpler of the two.",
             )
     return Choice(best, f"{best}: best by {metric} on held-out days ({told}).")
-
-
-def _loss(value: float, recipe: Recipe) -> float:
-    """Turn a score so that less is better."""
-    score = next(one for one in SCORES[recipe.target] if one.name == recipe.champion.metric)
-    if score.greater_is_better is None:
-        return abs(value - (score.ideal or 0.0))
-    return -value if score.greater_is_better else value
