@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow test-spark check format notebooks docs bench bench-pymc wheel wheel-test lock clean
+.PHONY: help demo test test-fast test-slow test-spark check format notebooks docs bench bench-pymc wheel wheel-test clean-machine lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ build/bench-pymc/.ready:
 wheel: $(DEV_READY) ## build dist/habitue-*.whl
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > /dev/null
 	@ls dist/*.whl
+
+clean-machine: wheel ## answer from a registered model where nothing but its requirements is installed
+	@HABITUE_WHEEL="$$(ls -t dist/habitue-*.whl | head -n 1)" $(BIN)/python -m pytest tests/tracking/test_clean_machine.py
 
 wheel-test: wheel ## test the built wheel in a fresh environment, with src/ out of the way
 	@tools/test-wheel "$(PYTHON)" $(TESTS)

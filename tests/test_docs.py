@@ -210,7 +210,7 @@ def test_the_readme_names_every_exit_code() -> None:
     codes = re.findall(
         r"(\d+) [a-z]", readme.partition("Exit codes: ")[2].partition(". ")[0].replace("\n", " ")
     )
-    assert {int(code) for code in codes} == {0, 2, *cli.EXIT_CODES.values()}
+    assert {int(code) for code in codes} == {0, 2, cli.ALARMS, *cli.EXIT_CODES.values()}
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name_of)

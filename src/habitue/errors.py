@@ -9,7 +9,8 @@ The tree::
     ├── SettingsError (ValueError)    a recipe or settings file says something impossible
     ├── FitError (RuntimeError)       a model could not be fitted
     │   └── ConvergenceError          the optimiser stopped short; carries where it stopped and what to try
-    └── RegistryError (LookupError)   no such model, version or alias; names those that exist
+    ├── RegistryError (LookupError)   no such model, version or alias; names those that exist
+    └── UnavailableError (RuntimeError)  another job is at it, or a database does not answer: try again later
     HabitueWarning (UserWarning)
     └── AssumptionWarning             the data contradict what a model assumes
 
@@ -33,6 +34,7 @@ __all__ = [
     "RegistryError",
     "SchemaError",
     "SettingsError",
+    "UnavailableError",
 ]
 
 
@@ -86,6 +88,13 @@ class ConvergenceError(FitError):
 
 class RegistryError(HabitueError, LookupError):
     """No such model, version or alias in the registry."""
+
+
+class UnavailableError(HabitueError, RuntimeError):
+    """What is needed cannot be had just now, and the same call may do later.
+
+    Another job is at the same batch; a database or a registry does not answer; a disk is full.
+    """
 
 
 class HabitueWarning(UserWarning):

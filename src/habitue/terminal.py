@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shlex
 import sys
 import warnings
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +21,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from habitue.errors import HabitueWarning
-from habitue.vocabulary import one_or_many
+from habitue.errors import HabitueWarning, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from habitue.pipelines.demo import Demo
-
-__all__ = ["Terminal", "plain", "tell_demo"]
+__all__ = ["EventLog", "Terminal", "plain"]
 
 _SHORT = {
     "auc": "AUC",
@@ -60,6 +56,50 @@ _SEE_IN_PYTHON = re.compile(r"See log\.quarantine\('\w+'\)\.")
 _SEE_HERE = "To see them: habitue check --quarantine FILE"
 
 
+class EventLog:
+    """A log for schedulers: one JSON object a line, appended, so that several jobs may share a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made where there is none.
+    clock : callable
+        Returns this moment.
+
+    Raises
+    ------
+    SettingsError
+        Where the file cannot be written to.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path, self._clock = path, clock
+        try:
+            path.open("a", encoding="utf-8").close()
+        except OSError as error:
+            raise SettingsError(
+                f"The log {path} cannot be written to ({error.strerror}); name one that can be."
+            ) from error
+
+    def add(self, event: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
+        """Append one line: ``at``, ``event``, ``text`` and ``fields``.
+
+        Parameters
+        ----------
+        event : str
+            step, said, note, answer or error.
+        text : str
+            As a person reads it.
+        fields : Mapping[str, Any], optional
+            Made of what `plain` knows.
+        """
+        told = {"at": self._clock().isoformat(), "event": event, "text": text, "fields": plain(fields or {})}
+        line = json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
+        # A log that can no longer be written, as on a full disk, must not end the work that it is about.
+        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
 class Terminal:
     """Speaks to a person, or to a machine with ``--json``.
 
@@ -67,10 +107,26 @@ class Terminal:
     ----------
     as_json : bool
         Whether answers are one JSON object on stdout, and nothing else is said there.
+    log : Path, optional
+        A file to which everything that is said is appended, too; see `EventLog`.
+    clock : callable, optional
+        Returns this moment, for the log; without it nothing is logged.
+
+    Raises
+    ------
+    SettingsError
+        Where the log cannot be written to.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        log: Path | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.as_json = as_json
+        self._log = None if log is None or clock is None else EventLog(log, clock)
         self._out = _console(stderr=False)
         self._err = _console(stderr=True)
         self._warned: set[str] = set()
@@ -106,10 +162,15 @@ class Terminal:
                 finally:
                     self._progress = None
 
+    def _logged(self, event: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
+        if self._log is not None:
+            self._log.add(event, text, fields)
+
     def _note(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, HabitueWarning) and str(message) not in self._warned:
             self._warned.add(str(message))
             told = _SEE_IN_PYTHON.sub(_SEE_HERE, str(message))
+            self._logged("note", told)
             self._err.print(Text(f"Note: {told}", style="yellow"))
 
     def step(self, line: str) -> None:
@@ -120,6 +181,7 @@ class Terminal:
         line : str
             A few words.
         """
+        self._logged("step", line)
         if self._progress is not None:
             self._progress.update(self._task, description=line)
 
@@ -131,6 +193,7 @@ class Terminal:
         line : str
             A sentence.
         """
+        self._logged("step", line)
         if self._progress is not None:
             self._progress.advance(self._task)
         if not self.as_json:
@@ -145,6 +208,8 @@ class Terminal:
         line : str
             As it is printed.
         """
+        if line:
+            self._logged("said", line)
         if not self.as_json:
             self._out.print(Text(line))
 
@@ -239,6 +304,7 @@ class Terminal:
         facts : Mapping[str, Any]
             Made of what `plain` knows.
         """
+        self._logged("answer", "", facts)
         if self.as_json:
             text = json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(text + "\n")
@@ -252,6 +318,7 @@ class Terminal:
         sentence : str
             One or two.
         """
+        self._logged("error", sentence)
         self._err.print(Text.assemble(("Error: ", "bold red"), sentence))
 
 
@@ -310,46 +377,3 @@ def _plain_object(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def tell_demo(terminal: Terminal, done: Demo, champions: str, mlruns: str) -> None:
-    """Print the demo's results, where everything lies, and what to type next.
-
-    Parameters
-    ----------
-    terminal : Terminal
-        Where to.
-    done : Demo
-        What the demo left behind.
-    champions : str
-        Their names and versions.
-    mlruns : str
-        MLflow's home as it was given.
-    """
-    terminal.say()
-    for one in done.trained.values():
-        when = f"{max(one.tested.trained_until)}, {one_or_many(one.horizon, 'day')} ahead"
-        terminal.scores(one.scores, when, champion=one.choice.label, left_out=one.not_fitted)
-    terminal.published(done.published)
-    home = mlruns if "://" in mlruns else f"sqlite:///{Path(mlruns).resolve() / 'mlflow.db'}"
-    terminal.say(f"Scores:  {done.scores_path}  ({one_or_many(len(done.scored.frame), 'customer')})")
-    terminal.say(f"Report:  {done.report_path}")
-    terminal.say(f"Models:  {champions} in {mlruns}")
-    terminal.say()
-    terminal.say("Next:")
-    terminal.say(f"  open the report      {_opener()} {shlex.quote(str(done.report_path))}")
-    terminal.say(f"  open the MLflow UI   {_command_here('mlflow', 'ui', '--backend-store-uri', home)}")
-    terminal.say(f"  score your own file  {_command_here('habitue', 'init', 'transactions.csv')}")
-
-
-def _opener() -> str:
-    """Return the command that opens a page in the browser here."""
-    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
-
-
-def _command_here(*words: str) -> str:
-    """Return a command as it can be typed here: with its folder where that is not on the PATH, and quoted."""
-    command, *arguments = words
-    folder = Path(sys.executable).parent
-    on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
-    return shlex.join([command if on_path else os.path.relpath(folder / command), *arguments])

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,6 +24,9 @@ from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.pipelines.examine import write_quarantine
 from habitue.pipelines.forget import Forgotten, forget
 from habitue.pipelines.score import Scored, manifest_of, write_scores
+from habitue.pipelines.score_targets import BatchKey
+from habitue.pipelines.score_targets_files import HiveTarget
+from habitue.pipelines.score_work import lock_of, locked
 from habitue.pipelines.settings import read_settings
 from habitue.pipelines.tell import tell
 from habitue.records import DuckDBEngine, read_log
@@ -264,8 +268,8 @@ def test_an_mlflow_server_is_not_looked_at_and_no_password_is_told(tmp_path: Pat
     address, source = "https://u:s3cret@host/x", "postgresql://u:s3cret@host/db?password=s3cret"
     settings.write_text(f'mlruns = "{address}"\n[data]\nsource = "{source}"\n')
     done = forget(["a"], settings=settings)
-    assert done.remains[0] == "MLflow's home https://***@host/x is no folder and was not looked at."
-    assert "The source postgresql://***@host/db is yours" in done.remains[1]
+    assert done.remains[0] == "MLflow's home https://u:***@host/x is no folder and was not looked at."
+    assert "The source postgresql://u:***@host/db?password=*** is yours" in done.remains[1]
     assert "s3cret" not in repr(done)
 
 
@@ -401,3 +405,39 @@ def test_a_kill_at_any_moment_is_healed_by_running_again(made: Path, tmp_path: P
         assert done.returncode == 9
         forgotten(folder)
         assert content(folder) == content(clean), arguments
+
+
+def test_every_batch_of_a_folder_is_cleaned_and_stays_whole(tmp_path: Path) -> None:
+    settings = TOML.replace("out/scores.parquet", "scores")
+    (tmp_path / "habitue.toml").write_text(settings)
+    write_orders(tmp_path, ["a", WHO])
+    target = HiveTarget(tmp_path / "scores")
+    keys = [BatchKey(date(2024, month, 1), 30, (("habitue-churn", month),)) for month in (4, 5)]
+    rows = pa.record_batch({"customer_id": ["a", WHO, "b"], "churn_probability": [0.1, 0.2, 0.3]})
+    for key in keys:
+        told = {"n_customers": 3, "scored_at": "2024-06-01"}
+        target.write(key, iter([rows]), rows.schema, told, replace=False)
+    # A run that was killed left what it had worked on; another one is still at it.
+    left, busy = (tmp_path / "scores" / f".habitue-12345678-2024-06-0{day}-m" for day in (1, 2))
+    for folder in (left, busy):
+        folder.mkdir()
+        (folder / "features").write_text(WHO)
+    with locked(lock_of(busy), what="another batch"):
+        done = forget([WHO], settings=tmp_path / "habitue.toml")
+    assert {one.path for one in done.found} >= {*(target.path_of(key) for key in keys), left}
+    assert not left.exists()
+    assert busy.exists()
+    for key in keys:
+        manifest = target.finished(key)
+        assert manifest is not None
+        assert (manifest["n_customers"], manifest["forgotten"]) == (2, 1)
+        assert target.read(key)["customer_id"].tolist() == ["a", "b"]
+
+
+def test_scores_in_a_database_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "habitue.toml").write_text(TOML.replace("out/scores.parquet", "postgresql://ann:s3cret@host/db"))
+    write_orders(tmp_path, ["a", WHO])
+    done = forget([WHO], settings=tmp_path / "habitue.toml")
+    told = [one for one in done.remains if "DELETE FROM scores" in one]
+    assert len(told) == 1
+    assert "postgresql://ann:***@host/db" in told[0]

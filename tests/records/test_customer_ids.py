@@ -33,6 +33,10 @@ def _table(ids, **settings):
         (["99999999999999999999", "1"], ["99999999999999999999", "1"]),
         (["9" * 18, "1"], [10**18 - 1, 1]),
         (["né\u00a0", "né"], ["né", "né"]),
+        # Long enough to be told at one look, or nearly so.
+        (["anne-01", " anne-01", "anne-01\t", "anne 01", "année"], [*["anne-01"] * 3, "anne 01", "année"]),
+        (["12345x", "12345.00", "-1234.0", "-0.00", "00012"], ["12345x", "12345", "-1234", "0", "00012"]),
+        (["nulls", "n/a/n", "<na>."], ["nulls", "n/a/n", "<na>."]),
         (["a'; DROP TABLE transactions; --"], ["a'; DROP TABLE transactions; --"]),
     ],
 )

@@ -17,8 +17,9 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 from habitue.errors import DataError, SettingsError
+from habitue.files import sha256_of
 from habitue.tracking import Store, log_training, open_store
-from habitue.tracking.fingerprints import content_hash, file_hash
+from habitue.tracking.fingerprints import content_hash
 from habitue.tracking.origin import git_tags
 from habitue.tracking.packing import LOADER, serving_requirements
 
@@ -167,7 +168,7 @@ def test_no_logged_file_is_a_pickle(trained: Any) -> None:
 
 def test_the_loader_is_the_one_that_all_registered_models_carry() -> None:
     # Changing a byte of it makes every version that is registered anywhere unloadable.
-    assert file_hash(LOADER) == LOADER_HASH
+    assert sha256_of(LOADER) == LOADER_HASH
 
 
 def test_an_interruption_while_the_run_is_made_leaves_none_running(

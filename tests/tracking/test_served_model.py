@@ -11,7 +11,7 @@ import pytest
 
 from habitue.decisions.reasons import reasons_in_words
 from habitue.errors import DataError, SchemaError, SettingsError
-from habitue.models import ChurnAnswers
+from habitue.models import BGNBD, BTYDValueRegressor, ChurnAnswers, ValueAnswers, ValueInterval
 from habitue.models.persistence import save_model
 from habitue.tracking.packing import signature_of
 from habitue.tracking.served_model import Answers, ServedModel, as_input
@@ -24,6 +24,17 @@ def served(model: Any, folder: Path) -> ServedModel:
     made = ServedModel()
     made.load_context(SimpleNamespace(artifacts={"model": str(folder / "stored")}))
     return made
+
+
+@pytest.fixture(scope="module")
+def spenders(buyers: pd.DataFrame) -> tuple[ValueAnswers, pd.DataFrame]:
+    """Answers with money, and whom they are about."""
+    rng = np.random.default_rng(7)
+    X = buyers.assign(monetary_value=np.where(buyers["frequency"] > 0, rng.gamma(4, 10, len(buyers)), 0.0))
+    steady = BGNBD(penalizer=0.1)
+    model = BTYDValueRegressor(horizon=91, purchases=steady).fit(X)
+    interval = ValueInterval().fit(model.predict(X), model.predict(X) * rng.exponential(1.0, len(X)))
+    return ValueAnswers(regressor=model, purchases=steady.fit(X), interval=interval, horizon=91), X
 
 
 def test_it_answers_what_the_model_answers(trees: Any, customers: Any, tmp_path: Path) -> None:
@@ -95,7 +106,8 @@ def test_no_customers_no_answers(line: Any, customers: Any, tmp_path: Path) -> N
 def test_unknown_parameters_are_refused(trees: Any, customers: Any, tmp_path: Path) -> None:
     model = served(trees, tmp_path)
     with pytest.raises(
-        SettingsError, match="unknown parameter 'reason'; known: reasons, reasons_from, horizon"
+        SettingsError,
+        match="unknown parameter 'reason'; known: reasons, reasons_from, horizon, discount_rate",
     ):
         model.predict(None, customers[0], {"reason": True})
     with pytest.raises(SettingsError, match="reasons is true or false, got 'yes'"):
@@ -138,14 +150,38 @@ def test_another_horizon_is_refused_where_the_model_cannot(
         served(story, tmp_path / "story").predict(None, buyers, {"horizon": "180"})
 
 
-def test_the_signature_says_what_may_be_asked_for(
-    trees: Any, story: ChurnAnswers, buyers: pd.DataFrame
+def test_money_is_discounted_where_the_model_answers_with_money(
+    spenders: tuple[ValueAnswers, pd.DataFrame], story: ChurnAnswers, buyers: pd.DataFrame, tmp_path: Path
 ) -> None:
-    def params(model: Any) -> dict[str, Any]:
-        schema = signature_of(model, buyers.head(3)).params
+    answers, X = spenders
+    model = served(answers, tmp_path / "money")
+    for asked, rate in (({}, 0.0), ({"discount_rate": 0.0}, 0.0), ({"discount_rate": 0.3}, 0.3)):
+        told = model.predict(None, X, asked)
+        pd.testing.assert_frame_equal(told, answers.answer(X, discount_rate=rate), check_exact=True)
+    both = model.predict(None, X, {"discount_rate": 0.3, "horizon": 180})
+    pd.testing.assert_frame_equal(both, answers.answer(X, horizon=180, discount_rate=0.3), check_exact=True)
+    with pytest.raises(SettingsError, match="ChurnAnswers discounts no money; ask without discount_rate"):
+        served(story, tmp_path / "story").predict(None, buyers, {"discount_rate": 0.1})
+    with pytest.raises(SettingsError, match=r"expected discount_rate to be .* >= 0; got -0\.1"):
+        model.predict(None, X, {"discount_rate": -0.1})
+
+
+def test_a_table_that_needs_nothing_is_not_copied(customers: Any) -> None:
+    X = customers[0]
+    assert as_input(X, list(X.columns)) is X
+    assert as_input(X, list(X.columns)[::-1]) is not X
+
+
+def test_the_signature_says_what_may_be_asked_for(
+    trees: Any, story: ChurnAnswers, spenders: tuple[ValueAnswers, pd.DataFrame], buyers: pd.DataFrame
+) -> None:
+    def params(model: Any, X: pd.DataFrame = buyers) -> dict[str, Any]:
+        schema = signature_of(model, X.head(3)).params
         assert schema is not None
         return {one.name: (one.dtype.name, one.default) for one in schema.params}
 
     reasons = {"reasons": ("boolean", False), "reasons_from": ("double", 0.0)}
     assert params(trees) == reasons
     assert params(story) == reasons | {"horizon": ("long", 91)}
+    money = reasons | {"horizon": ("long", 91), "discount_rate": ("double", 0.0)}
+    assert params(*spenders) == money

@@ -3,13 +3,17 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import mlflow
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from habitue.errors import SettingsError
+from habitue.errors import SettingsError, UnavailableError
 from habitue.tracking import Store, open_store
+from habitue.tracking.answering import answering
 from habitue.tracking.environment import quiet
 
 
@@ -62,9 +66,58 @@ def test_an_experiment_made_meanwhile_is_taken(store: Store, monkeypatch: pytest
     assert calls == ["churn"]
 
 
-@pytest.mark.parametrize("address", ["http://localhost:5000", "https://mlflow.example.org", "databricks"])
-def test_a_server_decides_itself_where_files_go(address: str) -> None:
-    assert open_store(address) == Store(address, None)
+def test_a_server_that_does_not_answer_is_a_matter_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:9 does not answer .*try again later"):
+        open_store("http://127.0.0.1:9")
+
+
+def test_what_is_no_mlflow_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # it answers 501 to everything
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}"
+            with pytest.raises(SettingsError, match=f"MLflow can't use {address}: .* 501"):
+                open_store(address)
+        finally:
+            server.shutdown()
+
+
+def test_databricks_without_credentials_is_told() -> None:
+    with pytest.raises(SettingsError, match="MLflow can't use databricks"):
+        open_store("databricks")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://ann:s3cret@host/mlflow",
+        "postgresql://ann:s3/cr@et@host/mlflow",
+        "postgresql+psycopg://ann@host/mlflow?password=s3cret",
+        "https://ann:s3cret@mlflow.example.org",
+        "mysql+pymysql://ann:s3cret@host/mlflow",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"holds a password.*PGPASSWORD.*MLFLOW_TRACKING_PASSWORD"
+    ) as told:
+        open_store(address, artifacts="files")
+    assert "s3c" not in str(told.value)
+    assert "cr@et" not in str(told.value)
+
+
+def test_a_database_without_its_driver_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"needs one more package|can't use mssql"):
+        open_store("mssql+pymssql://ann@host/mlflow", artifacts=tmp_path)
+
+
+def test_a_locked_database_is_a_matter_of_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = store.tracking_uri
+    with pytest.raises(UnavailableError, match=r"sqlite:.* does not answer .*locked"), answering(address):
+        raise OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked"))
+    with pytest.raises(OperationalError), answering(address):
+        raise OperationalError("SELECT 1", {}, sqlite3.OperationalError("no such table: x"))
 
 
 @pytest.mark.parametrize("address", ["file:///tmp/mlruns", "ftp://example.org", "s3://bucket/mlruns"])

@@ -2,18 +2,27 @@
 
 # Commands stand in --help in the order in which their modules are imported here.
 from habitue.cli import commands_demo, commands_init, commands_records, commands_models  # noqa: I001
+from habitue.cli import commands_registry
+from habitue.cli import commands_score
+from habitue.cli import commands_monitor
 from habitue.cli import commands_leaderboard, commands_privacy
-from habitue.cli.app import app
+from habitue.cli import commands_serve
+from habitue.cli.app import ALARMS, app
 from habitue.cli.run import EXIT_CODES, main
 
 __all__ = [
+    "ALARMS",
     "EXIT_CODES",
     "app",
     "commands_demo",
     "commands_init",
     "commands_leaderboard",
     "commands_models",
+    "commands_monitor",
     "commands_privacy",
     "commands_records",
+    "commands_registry",
+    "commands_score",
+    "commands_serve",
     "main",
 ]

@@ -5,13 +5,17 @@ This is the only place that looks at the clock.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from habitue import __version__
+from habitue.endings import sentence_of
+from habitue.terminal import EventLog
 
 if TYPE_CHECKING:
     from habitue.pipelines.settings import Settings
@@ -20,7 +24,9 @@ if TYPE_CHECKING:
     from habitue.tracking import Store
 
 __all__ = [
+    "ALARMS",
     "AsJson",
+    "LogFile",
     "SettingsFile",
     "app",
     "champions",
@@ -29,13 +35,17 @@ __all__ = [
     "now",
     "opened",
     "recipes_beside",
+    "scores_of",
     "settings_of",
     "store_at",
 ]
 
+ALARMS = 8
+"""Exit code of a command that did what it was asked to and found what calls for somebody."""
+
 _EPILOG = (
     "Exit codes: 0 done; 1 unexpected error; 2 wrong use; 3 data; 4 settings or recipe; 5 a model could not "
-    "be fitted; 6 registry; 130 interrupted."
+    "be fitted; 6 registry; 7 not available just now, try again; 8 alarms; 130 interrupted."
 )
 
 app = typer.Typer(
@@ -50,6 +60,33 @@ app = typer.Typer(
 
 SettingsFile = Annotated[Path, typer.Option("--settings", "-s", help="The settings file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
+
+
+@contextmanager
+def _failures_logged(path: Path) -> Generator[None]:
+    """Append to the log what ends a command: errors are told at the edge of the program, after it."""
+    log = EventLog(path, now)
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except BaseException as error:
+        log.add("error", sentence_of(error), {"kind": type(error).__name__})
+        raise
+
+
+def _logging(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None:
+        context.with_resource(_failures_logged(path))
+    return path
+
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", callback=_logging, help="Append what happens to this file, one JSON object a line."
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.", is_eager=True)]
 
 
@@ -133,7 +170,22 @@ def champions(settings: Path) -> list[str]:
     return [f"{name}@champion" for name in names or ("habitue-churn", "habitue-clv")]
 
 
-def home_of(settings: Settings, path: Path) -> str:
+class Home(NamedTuple):
+    """Where MLflow is.
+
+    Attributes
+    ----------
+    address : str
+        A folder or an address.
+    artifacts : str or None
+        Where files go, if that has to be said.
+    """
+
+    address: str
+    artifacts: str | None = None
+
+
+def home_of(settings: Settings, path: Path) -> Home:
     """MLflow's home; a relative folder lies beside the settings file.
 
     Parameters
@@ -143,20 +195,36 @@ def home_of(settings: Settings, path: Path) -> str:
     path : Path
         The file.
     """
-    return settings.mlruns if "://" in settings.mlruns else str(path.parent / settings.mlruns)
+    address = settings.mlruns if "://" in settings.mlruns else str(path.parent / settings.mlruns)
+    files = settings.artifacts
+    return Home(address, files if files is None or "://" in files else str(path.parent / files))
 
 
-def store_at(home: str) -> Store:
+def scores_of(settings: Settings, path: Path) -> str:
+    """Where scores go; a relative file or folder lies beside the settings file.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the file says.
+    path : Path
+        The file.
+    """
+    return settings.scores if "://" in settings.scores else str(path.parent / settings.scores)
+
+
+def store_at(home: Home | str) -> Store:
     """Open MLflow's home.
 
     Parameters
     ----------
-    home : str
+    home : Home or str
         A folder or an address.
     """
     from habitue.tracking import open_store
 
-    return open_store(home)
+    address, artifacts = (home, None) if isinstance(home, str) else home
+    return open_store(address, artifacts=artifacts)
 
 
 def now() -> datetime:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from habitue.cli.app import AsJson, app, epilog, now, store_at
-from habitue.terminal import Terminal, tell_demo
+from habitue.cli.telling import tell_demo
+from habitue.terminal import Terminal
 
 __all__ = ["demo"]
 
@@ -26,7 +27,7 @@ def demo(
     with terminal.working(n_stages=7):
         terminal.step("starting")
         done = run(folder, store=store_at(mlruns), now=now(), stage=terminal.stage, step=terminal.step)
-    champions = {name: f"{one.recipe.name}/{one.version.version}" for name, one in done.trained.items()}
+    champions = {one["role"]: f"{one['name']}/{one['version']}" for one in done.scored.manifest["models"]}
     tell_demo(terminal, done, ", ".join(champions.values()), mlruns)
     terminal.answer(
         {

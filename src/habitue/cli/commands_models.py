@@ -1,4 +1,4 @@
-"""From models to scores: train, backtest, score and report."""
+"""From models to what is told of them: train, card, backtest and report."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import typer
 
 from habitue.cli.app import (
     AsJson,
+    LogFile,
     SettingsFile,
     app,
-    champions,
     epilog,
     home_of,
     now,
     opened,
     recipes_beside,
+    scores_of,
     settings_of,
     store_at,
 )
+from habitue.cli.training import Who, tell_trained, trained, who_of
 from habitue.errors import SettingsError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
-__all__ = ["backtest", "card", "report", "score", "train"]
+__all__ = ["backtest", "card", "report", "train"]
 
 _TITLE = "Who is about to leave, and what they are worth"
 
@@ -32,47 +34,25 @@ _TITLE = "Who is about to leave, and what they are worth"
 @app.command(epilog=epilog("habitue train models/churn.toml"))
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, such as models/churn.toml.")],
+    who: Who = None,
     settings: SettingsFile = Path("habitue.toml"),
+    log_file: LogFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe's challengers, test them on held-out days, register them and crown the better one.
+    """Train a recipe's challengers, test them on held-out days and register them.
 
-    Each version gets a card: `habitue card` shows it. The tables [fairness] and [card] of a recipe say what
-    is measured for it that takes a declaration or time.
+    The best one becomes champion where the model has none. Where it has one, the best one becomes challenger,
+    and `habitue promote` decides; a recipe with promote = "automatic" lets the training decide by the same
+    comparison. Each version gets a card: `habitue card` shows it. The tables [fairness] and [card] of a
+    recipe say what is measured for it that takes a declaration or time.
     """
     from habitue.pipelines.recipes import read_recipe
-    from habitue.pipelines.train import train as run
-    from habitue.records.history import MAIN_KINDS
 
-    chosen = read_recipe(recipe)
-    terminal = Terminal(as_json=as_json)
+    read_recipe(recipe)  # what is wrong with it is told before the log is read
+    terminal = Terminal(as_json=as_json, log=log_file, clock=now)
     log, known = opened(settings, terminal)
-    with terminal.working(n_stages=1):
-        done = run(
-            log,
-            chosen,
-            horizon=known.horizon,
-            store=store_at(home_of(known, settings)),
-            source=next(check.source for kind, check in log.checks.items() if kind in MAIN_KINDS),
-            recipe_text=recipe.read_text(encoding="utf-8"),
-            now=now(),
-            progress=terminal.step,
-        )
-    when = f"{max(done.tested.trained_until)}, {one_or_many(done.horizon, 'day')} ahead"
-    terminal.scores(done.scores, when, champion=done.choice.label, left_out=done.not_fitted)
-    terminal.say(f"{chosen.name}: version {done.version.version} is champion. {done.choice.why}")
-    terminal.say(f"Its card: habitue card {chosen.name}@champion")
-    terminal.answer(
-        {
-            "name": chosen.name,
-            "version": done.version.version,
-            "champion": done.choice.label,
-            "why": done.choice.why,
-            "versions": done.versions,
-            "not_fitted": done.not_fitted,
-            "scores": done.scores,
-        }
-    )
+    done = trained(log, recipe, known, store_at(home_of(known, settings)), terminal, who_of(who))
+    terminal.answer(tell_trained(terminal, done))
 
 
 @app.command(epilog=epilog("habitue card habitue-churn@champion"))
@@ -150,75 +130,28 @@ def backtest(
     terminal.answer(answers)
 
 
-@app.command(epilog=epilog("habitue score --model habitue-clv@champion --output out.parquet"))
-def score(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="name@alias or name/version; both champions if none is named. May be given twice."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="A .parquet or .csv file; else the settings'.")] = None,
-    cutoff: Annotated[str | None, typer.Option(help="The last day that counts, such as 2024-12-31.")] = None,
-    horizon: Annotated[
-        int | None, typer.Option(min=1, help="Days ahead; those that the models learned if left out.")
-    ] = None,
-    reasons: Annotated[bool, typer.Option(help="Whether to add the three main reasons.")] = True,
-    reasons_from: Annotated[
-        float | None,
-        typer.Option(help="Reasons from this chance of leaving on (money without a churn model)."),
-    ] = None,
-    reasons_top: Annotated[
-        float | None, typer.Option(help="Reasons for this share of customers, those of the highest answers.")
-    ] = None,
-    settings: SettingsFile = Path("habitue.toml"),
-    as_json: AsJson = False,
-) -> None:
-    """Score every customer with registered models."""
-    from habitue.pipelines.score import check_target, score_customers, write_scores
-    from habitue.records.days import as_day
-
-    terminal = Terminal(as_json=as_json)
-    known = settings_of(settings)
-    target = check_target(output or settings.parent / known.scores)
-    day = as_day(cutoff, "--cutoff") if cutoff else known.cutoff
-    log, _ = opened(settings, terminal)
-    with terminal.working(n_stages=1):
-        scored = score_customers(
-            log,
-            model or champions(settings),
-            store=store_at(home_of(known, settings)),
-            now=now(),
-            cutoff=day,
-            horizon=horizon,
-            reasons=reasons,
-            reasons_from=reasons_from,
-            reasons_top=reasons_top,
-            progress=terminal.step,
-        )
-        manifest = write_scores(scored, target)
-    names = ", ".join(f"{one['name']}/{one['version']}" for one in scored.manifest["models"])
-    customers = one_or_many(len(scored.frame), "customer")
-    terminal.say(f"Scored {customers} as of {scored.manifest['cutoff']} with {names}: {target}")
-    terminal.answer({"output": target, "manifest": manifest, **scored.manifest})
-
-
 @app.command(epilog=epilog("habitue report --output report.html"))
 def report(
-    scores: Annotated[Path | None, typer.Option(help="A scores file; else the settings'.")] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(help="Where the scores are, a file, folder or database; else the settings'."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The HTML page; else the settings'.")] = None,
     title: Annotated[str, typer.Option(help="Its heading.")] = _TITLE,
     customers: Annotated[int, typer.Option(min=1, help="Customers listed.")] = 500,
     settings: SettingsFile = Path("habitue.toml"),
+    log: LogFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the scores on one self-contained page that opens without a network."""
+    """Tell the newest scores on one self-contained page that opens without a network."""
     from habitue.pipelines.tell import tell
 
-    terminal = Terminal(as_json=as_json)
+    terminal = Terminal(as_json=as_json, log=log, clock=now)
     known = settings_of(settings)
     with terminal.working(n_stages=1):
         terminal.step("writing the report")
         page = tell(
-            scores or settings.parent / known.scores,
+            scores or scores_of(known, settings),
             output or settings.parent / known.report,
             store=store_at(home_of(known, settings)),
             money=known.money,

@@ -11,7 +11,7 @@ import typer
 
 from habitue.cli.app import app
 from habitue.endings import sentence_of, stopped_gently
-from habitue.errors import DataError, FitError, RegistryError, SettingsError
+from habitue.errors import DataError, FitError, RegistryError, SettingsError, UnavailableError
 from habitue.terminal import Terminal
 
 __all__ = ["EXIT_CODES", "main"]
@@ -21,6 +21,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     SettingsError: 4,
     FitError: 5,
     RegistryError: 6,
+    UnavailableError: 7,
     KeyboardInterrupt: 130,
     BaseException: 1,
 }

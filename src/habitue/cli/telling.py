@@ -1,7 +1,10 @@
-"""What `habitue init` and `habitue check` found, as lines for a person and as plain data for a machine."""
+"""What `habitue init`, `check` and `demo` found, as lines for a person and as plain data for a machine."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
+    from habitue.pipelines.demo import Demo
     from habitue.pipelines.propose import Proposal
     from habitue.terminal import Terminal
 
-__all__ = ["tell_check", "tell_proposal"]
+__all__ = ["tell_check", "tell_demo", "tell_proposal"]
 
 
 def tell_proposal(
@@ -115,3 +119,46 @@ def _say_findings(terminal: Terminal, found: Mapping[str, Any]) -> None:
         terminal.say(f"  set aside: {one_or_many(count, 'row')}, {reason}")
     for note in found["notes"]:
         terminal.say(f"  note: {note}")
+
+
+def tell_demo(terminal: Terminal, done: Demo, champions: str, mlruns: str) -> None:
+    """Print the demo's results, where everything lies, and what to type next.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    done : Demo
+        What the demo left behind.
+    champions : str
+        Their names and versions.
+    mlruns : str
+        MLflow's home as it was given.
+    """
+    terminal.say()
+    for one in done.trained.values():
+        when = f"{max(one.tested.trained_until)}, {one_or_many(one.horizon, 'day')} ahead"
+        terminal.scores(one.scores, when, champion=one.choice.label, left_out=one.not_fitted)
+    terminal.published(done.published)
+    home = mlruns if "://" in mlruns else f"sqlite:///{Path(mlruns).resolve() / 'mlflow.db'}"
+    terminal.say(f"Scores:  {done.scores_path}  ({one_or_many(len(done.scored.frame), 'customer')})")
+    terminal.say(f"Report:  {done.report_path}")
+    terminal.say(f"Models:  {champions} in {mlruns}")
+    terminal.say()
+    terminal.say("Next:")
+    terminal.say(f"  open the report      {_opener()} {shlex.quote(str(done.report_path))}")
+    terminal.say(f"  open the MLflow UI   {_command_here('mlflow', 'ui', '--backend-store-uri', home)}")
+    terminal.say(f"  score your own file  {_command_here('habitue', 'init', 'transactions.csv')}")
+
+
+def _opener() -> str:
+    """Return the command that opens a page in the browser here."""
+    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
+
+
+def _command_here(*words: str) -> str:
+    """Return a command as it can be typed here: with its folder where that is not on the PATH, and quoted."""
+    command, *arguments = words
+    folder = Path(sys.executable).parent
+    on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
+    return shlex.join([command if on_path else os.path.relpath(folder / command), *arguments])

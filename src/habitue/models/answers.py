@@ -6,10 +6,12 @@ batch, a served model and Spark.
 
 from __future__ import annotations
 
+import math
 from inspect import signature
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 
@@ -22,6 +24,7 @@ from habitue.models.btyd_value import BTYDValueRegressor
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.persistence import persistent
 from habitue.models.value_interval import ValueInterval
+from habitue.numerics.discounting import Discount
 from habitue.vocabulary import one_or_many
 
 __all__ = ["ChurnAnswers", "ValueAnswers"]
@@ -49,6 +52,8 @@ class ChurnAnswers(BaseEstimator):
         What was learned of the population before the features were built, as text; it is only carried along.
     churn : {"transactions", "contracts"}
         The records that told who is a customer and who churned; it is only carried along.
+    profile : str
+        What the features looked like when it was trained, as text; it is only carried along.
     """
 
     def __init__(
@@ -59,12 +64,14 @@ class ChurnAnswers(BaseEstimator):
         horizon: int,
         population: str = "",
         churn: str = "transactions",
+        profile: str = "",
     ) -> None:
         self.classifier = classifier
         self.purchases = purchases
         self.horizon = horizon
         self.population = population
         self.churn = churn
+        self.profile = profile
 
     @property
     def input_columns_(self) -> list[str]:
@@ -163,12 +170,25 @@ class ValueAnswers(BaseEstimator):
         Days ahead that the regressor was trained for.
     population : str
         What was learned of the population before the features were built, as text; it is only carried along.
+    profile : str
+        What the features looked like when it was trained, as text; it is only carried along.
 
     Notes
     -----
     The interval was learned from what customers spent within the horizon trained for. How far spend strays
     within another one is not known from that, in neither direction: more time evens out, and lets more
     happen. So for another horizon clv has no interval, and `why_no_interval` says so.
+
+    Money is counted in full unless a discount rate is asked for. Then clv is multiplied by D / E, with E the
+    expected purchases within the horizon and D the same, each with its present value. What is spent per
+    purchase does not depend on when it is made in probability models: there that is exact. A stacked model
+    asks the one among its own; for a boosted one, which learned sums, the purchases model beside it tells.
+    Either way it is in [exp(-rate * horizon), 1]: the interval's lower end is taken times the former.
+
+    References
+    ----------
+    .. [1] Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). RFM and CLV: using iso-value curves for
+       customer base analysis. Journal of Marketing Research 42(4), 415-430.
     """
 
     def __init__(
@@ -179,12 +199,14 @@ class ValueAnswers(BaseEstimator):
         interval: ValueInterval,
         horizon: int,
         population: str = "",
+        profile: str = "",
     ) -> None:
         self.regressor = regressor
         self.purchases = purchases
         self.interval = interval
         self.horizon = horizon
         self.population = population
+        self.profile = profile
 
     @property
     def input_columns_(self) -> list[str]:
@@ -221,7 +243,9 @@ class ValueAnswers(BaseEstimator):
             f"{one_or_many(horizon, 'day')}; train for that horizon to have one."
         )
 
-    def answer(self, X: pd.DataFrame, *, horizon: int | None = None) -> pd.DataFrame:
+    def answer(
+        self, X: pd.DataFrame, *, horizon: int | None = None, discount_rate: float = 0.0
+    ) -> pd.DataFrame:
         """Return p_alive, expected_purchases, clv, clv_lower and clv_upper.
 
         Parameters
@@ -230,6 +254,8 @@ class ValueAnswers(BaseEstimator):
             With at least `input_columns_`.
         horizon : int, optional
             Days ahead; those that the regressor was trained for where None.
+        discount_rate : float
+            What a year takes off money, compounded once a year: 0.10 for ten percent; 0 or above.
 
         Returns
         -------
@@ -242,12 +268,15 @@ class ValueAnswers(BaseEstimator):
         SchemaError
             Where a column is missing.
         SettingsError
-            Where the regressor cannot answer for that horizon.
+            Where the regressor cannot answer for that horizon, or nobody can say when money comes.
         """
-        days = self.check_horizon(horizon)
+        days, discount = self.check_horizon(horizon), _discount(discount_rate)
         clv = np.asarray(_ask(self.regressor, "predict", X, days, self.horizon), dtype=np.float64)
         known = not self.why_no_interval(days)
         lower, upper = self.interval.bounds(clv) if known else (np.nan, np.nan)
+        if discount.annual_rate:
+            clv = clv * _discounted_share(self._who_tells_when(), X, days, discount)
+            lower = lower * math.exp(-discount.per(days))
         answers = {
             "p_alive": np.asarray(self.purchases.p_alive(X)),
             "expected_purchases": np.asarray(self.purchases.expected_purchases(X, horizon=days)),
@@ -275,6 +304,13 @@ class ValueAnswers(BaseEstimator):
         """
         return _contributions(self.regressor, X, self.check_horizon(horizon), self.horizon)
 
+    def _who_tells_when(self) -> Any:
+        """Return the purchases model inside the regressor, or the one beside it where it has none."""
+        model = _inside(self.regressor)
+        members = getattr(model, "models_", {})
+        story = members.get(getattr(model, "structural_", None), model)
+        return getattr(story, "purchases_", self.purchases)
+
     def reason_values(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the values that reasons name: X, and inactivity = T - recency.
 
@@ -290,6 +326,28 @@ def _columns(model: BaseEstimator, needed: tuple[str, ...]) -> list[str]:
     """Columns that the model was fitted on, and those that the probability models read."""
     own = [str(name) for name in getattr(model, "feature_names_in_", needed)]
     return list(dict.fromkeys([*needed, *own]))
+
+
+def _discount(rate: float) -> Discount:
+    """Return the discount of a rate, which money later is not worth more by."""
+    check_setting("discount_rate", rate, at_least=0)
+    return Discount(rate)
+
+
+def _discounted_share(purchases: Any, X: pd.DataFrame, days: int, discount: Discount) -> npt.NDArray[Any]:
+    """Return the share of money within the days that is left of it today, in [exp(-rate * days), 1]."""
+    if not hasattr(purchases, "residual_transactions"):
+        raise SettingsError(
+            f"{type(purchases).__name__} cannot tell what purchases within a horizon are worth today; ask "
+            "with discount_rate 0, or a model without a season."
+        )
+    rate = discount.per(days)
+    full = np.asarray(purchases.expected_purchases(X, horizon=days))
+    today = np.asarray(purchases.residual_transactions(X, discount=discount, horizon=days))
+    # Who is certain not to buy has no share; spread evenly over the days, as good a guess as any.
+    evenly = np.full(len(X), -math.expm1(-rate) / rate)
+    share = np.divide(today, full, out=evenly, where=full > 0.0)
+    return np.clip(share, math.exp(-rate), 1.0)
 
 
 def _told_values(model: Any, X: pd.DataFrame) -> pd.DataFrame:

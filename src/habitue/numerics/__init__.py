@@ -23,6 +23,8 @@ A family's functions have the same names everywhere (``log_likelihood``, ``p_ali
     bgbb                           opportunities               bgbb_silence, bgbb_future
     sbg  bdw                       contracts                   bdw_survival, long_sums
     gamma_gamma                    spend
+    drift  many_tests              whether two samples differ; which of many tests to believe
+    quantile_bins                  bins that hold equal shares, point masses apart
     seasons  season_totals         the year's profile and its clock; totals that go wrong together
     discounting  purchases         money later; what simulators return
     churn_profit                   what a campaign to keep customers earns

@@ -17,6 +17,7 @@ from habitue.pipelines.backtests import Progress
 from habitue.pipelines.recipes import Recipe
 from habitue.pipelines.training import Training, seen_by
 from habitue.snapshots import Snapshot, stack
+from habitue.snapshots.profile import Profile
 
 __all__ = ["answers_of"]
 
@@ -63,6 +64,7 @@ def answers_of(training: Training, tell: Progress) -> dict[str, ChurnAnswers | V
         "purchases": purchases,
         "horizon": tested.horizon,
         "population": known.population.to_json(),
+        "profile": Profile.of(stack(known.past).X).to_json(),
     }
     answers: dict[str, ChurnAnswers | ValueAnswers] = {}
     for label in (one.name for one in recipe.challengers if one.name not in tested.left_out):

@@ -104,7 +104,7 @@ def demo(folder: Path, *, store: Store, now: datetime, stage: Say, step: Say) ->
     clock.lap("literature")
     trained = {name: _train(name, log, store, now, step) for name in ("churn", "clv")}
     for one in trained.values():
-        stage(f"{one.recipe.name}: version {one.version.version} is champion. {one.choice.why}")
+        stage(f"{one.recipe.name}: version {one.version.version} is {one.alias}. {one.choice.why}")
     clock.lap("train")
     references = [f"{one.recipe.name}@champion" for one in trained.values()]
     scored = score_customers(log, references, store=store, now=now, progress=step)

@@ -13,7 +13,7 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,10 +24,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from habitue.errors import DataError, SchemaError
+from habitue.pipelines.score_files import manifest_in, with_manifest
 from habitue.records.csv_files import OPENERS, CsvDialect, sniff_csv
 from habitue.records.pseudonyms import as_customer_id
 
-__all__ = ["QUARANTINE", "Wanted", "columns_of", "count_rows", "is_table", "write_without"]
+__all__ = [
+    "QUARANTINE",
+    "Wanted",
+    "after_forgetting",
+    "columns_of",
+    "count_rows",
+    "is_table",
+    "write_without",
+]
 
 QUARANTINE = frozenset({"row", "reason", "raw"})
 """Columns of a table of rows set aside; ``raw`` is the row as it came, JSON or a line of text."""
@@ -281,12 +290,37 @@ def _parquet(path: Path) -> Generator[pq.ParquetFile]:
 
 def _write_parquet(path: Path, wanted: Wanted, to: Path, ids: Sequence[int], raw: Sequence[int]) -> int:
     left = 0
-    with _parquet(path) as table, pq.ParquetWriter(to, table.schema_arrow) as out:
+    with _parquet(path) as table, pq.ParquetWriter(to, _told_anew(path, table.schema_arrow, wanted)) as out:
         for batch in table.iter_batches(batch_size=_CHUNK):
             kept = batch.filter(pa.array([not one for one in _mask(batch, ids, raw, wanted)], pa.bool_()))
             out.write_batch(kept)
             left += kept.num_rows
     return left
+
+
+def _told_anew(path: Path, schema: pa.Schema, wanted: Wanted) -> pa.Schema:
+    """Let the manifest that a file of scores holds within say how many customers are left in it."""
+    told = manifest_in(path)
+    if told is None:
+        return schema
+    gone = count_rows(path, wanted)
+    return with_manifest(schema, {**told, **after_forgetting(told, gone)})
+
+
+def after_forgetting(manifest: Mapping[str, Any], gone: int) -> dict[str, int]:
+    """Return what a manifest of scores says otherwise when customers were removed.
+
+    Parameters
+    ----------
+    manifest : Mapping[str, object]
+        As it was.
+    gone : int
+        Rows removed.
+    """
+    return {
+        "n_customers": int(manifest["n_customers"]) - gone,
+        "forgotten": int(manifest.get("forgotten", 0)) + gone,
+    }
 
 
 def _mask(batch: pa.RecordBatch, ids: Sequence[int], raw: Sequence[int], wanted: Wanted) -> list[bool]:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from habitue.errors import SettingsError
 from habitue.features import FEATURES, LITERATURE, Feature, matrix, statement
+from habitue.files import safe_cells
 from habitue.pipelines.files import write_beside, write_text
 from habitue.records import CustomerLog, History
+from habitue.records.csv_cells import without_formulas
 from habitue.records.dialects import translated
 from habitue.records.engine import literal
 from habitue.snapshots import Population, learn_population
@@ -209,10 +211,12 @@ def write_features(
         matrix(history, features, horizon=horizon) as (query, values),
     ):
         sql = translated(query, "duckdb", values)
+        if "csv" in options:
+            sql = without_formulas(history.engine, sql)
         # Streamed from the engine to the file: the matrix is never in memory as a whole.
         write_beside(path, lambda to: history.engine.execute(f"COPY ({sql}) TO {literal(str(to))} {options}"))
     dictionary = path.with_name(f"{path.stem}.dictionary.csv")
-    write_beside(dictionary, lambda to: data_dictionary(features).to_csv(to, index=False))
+    write_beside(dictionary, lambda to: safe_cells(data_dictionary(features)).to_csv(to, index=False))
     if population is not None:
         write_text(path.with_name(f"{path.stem}.population.json"), population.to_json() + "\n")
     n_customers = history.engine.rows(f"SELECT count(*) FROM {literal(str(path))}")[0][0]

@@ -9,7 +9,6 @@ from all customers together), and says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -19,9 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from habitue.errors import DataError, SettingsError
-from habitue.pipelines.erasing import Wanted, count_rows, write_without
+from habitue.files import safe_cell, sha256_of
+from habitue.pipelines.erasing import Wanted, after_forgetting, count_rows, write_without
 from habitue.pipelines.files import write_beside, write_text
 from habitue.pipelines.score import manifest_of
+from habitue.pipelines.score_files import json_in
 from habitue.pipelines.stored import Places, half_written, mentions, places_of, stored_files
 from habitue.records.pseudonyms import as_customer_id, pseudonym
 
@@ -139,7 +140,7 @@ def forget(
     for path in half_written(places):
         found.append(Found(path, "left by an interrupted run", 0, "file deleted"))
         if not dry_run:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     tell("looking through MLflow's home")
     named = _named_in_mlflow(places.home, wanted, {one.path for one in found})
     return Forgotten(
@@ -153,7 +154,9 @@ def _names(ids: Sequence[str], key: bytes | None) -> frozenset[str]:
     names = {one for one in told if one is not None}
     if not names or None in told:
         raise SettingsError("Name the customers to forget by their ids, such as: habitue forget 10042 10077")
-    return frozenset(names if key is None else names | {pseudonym(key, one) for one in names})
+    if key is not None:
+        names |= {pseudonym(key, one) for one in names}
+    return frozenset(names | set(map(safe_cell, names)))  # as CSV files hold them
 
 
 def _forget_in(path: Path, what: str, wanted: Wanted, *, dry_run: bool) -> Found | None:
@@ -189,15 +192,14 @@ def _rewrite(path: Path, wanted: Wanted, n_rows: int) -> None:
     `_bring_up_to_date` finishes it, now or when the command is run again.
     """
     target, manifest = path.resolve(), _manifest(path)
-    if manifest.get("sha256") != _sha256(target):
+    if manifest.get("sha256") != sha256_of(target):
         manifest = {}  # it belongs to other scores, and must not be made to fit these
 
     def write(to: Path) -> None:
-        left = write_without(target, wanted, to)
+        write_without(target, wanted, to)
         shutil.copymode(target, to)
         if manifest:
-            gone = int(manifest.get("forgotten", 0)) + n_rows
-            change = {"n_customers": left, "sha256": _sha256(to), "forgotten": gone}
+            change = {**after_forgetting(manifest, n_rows), "sha256": sha256_of(to)}
             _write_manifest(path, {**manifest, _UNDERWAY: change})
 
     write_beside(target, write)
@@ -208,26 +210,18 @@ def _bring_up_to_date(path: Path) -> None:
     manifest = _manifest(path)
     change = manifest.pop(_UNDERWAY, None)
     if change is not None:
-        came_true = change["sha256"] == _sha256(path)
+        came_true = change["sha256"] == sha256_of(path)
         _write_manifest(path, {**manifest, **change} if came_true else manifest)
 
 
 def _manifest(path: Path) -> dict[str, Any]:
     """Read what lies beside a scores file; empty where there is none."""
-    try:
-        manifest = json.loads(manifest_of(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) and manifest.get("file") == path.name else {}
+    manifest = json_in(manifest_of(path)) or {}
+    return manifest if manifest.get("file") == path.name else {}
 
 
 def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     write_text(manifest_of(path), json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- what is not done

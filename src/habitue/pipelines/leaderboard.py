@@ -25,6 +25,7 @@ from habitue.evaluation import BASELINES, backtest
 from habitue.evaluation.comparison import PURCHASE_FAMILIES
 from habitue.evaluation.leaderboard import standings
 from habitue.evaluation.rivals import needs_examples
+from habitue.files import sha256_of
 from habitue.models import BTYDValueRegressor
 from habitue.models.logistic_churn import LogisticChurnClassifier
 from habitue.pipelines.files import write_text
@@ -169,7 +170,7 @@ def _opened(
         return log.fingerprint(), lambda say: _run_log(log, data, settings, say)
     path = settings.folder / data.source
     ours = own_models(settings, "churned")
-    return _sha256(path), lambda say: run_table(path, data, ours, progress=say)
+    return sha256_of(path), lambda say: run_table(path, data, ours, progress=say)
 
 
 def _names(settings: LeaderboardSettings) -> list[str]:
@@ -272,11 +273,6 @@ def _code() -> str:
     for path in sorted(files):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Kept:

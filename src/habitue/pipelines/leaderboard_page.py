@@ -11,6 +11,7 @@ import pandas as pd
 from habitue.evaluation.leaderboard import Standings, mean_ranks
 from habitue.evaluation.leaderboard_words import figure, markdown_table, tally, verdicts
 from habitue.evaluation.scores import SCORES
+from habitue.files import safe_cells
 from habitue.pipelines.files import write_beside, write_text
 from habitue.pipelines.leaderboard_settings import LeaderboardSettings, OneTable, TransactionData
 
@@ -101,7 +102,7 @@ def write_page(
     every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     write_beside(
         out.with_suffix(".csv"),
-        lambda to: every.reindex(columns=columns).to_csv(to, index=False, float_format="%.6g"),
+        lambda to: safe_cells(every.reindex(columns=columns)).to_csv(to, index=False, float_format="%.6g"),
     )
 
 

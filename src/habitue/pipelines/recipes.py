@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -14,16 +15,21 @@ from sklearn.base import BaseEstimator, is_regressor
 from habitue import models
 from habitue.errors import SettingsError
 from habitue.evaluation import SCORES
-from habitue.pipelines.settings import LONGEST_HORIZON, Strict, read_toml
+from habitue.pipelines.monitored import AlarmKind
+from habitue.pipelines.settings import LONGEST_HORIZON, Strict, as_settings, read_toml
 
 __all__ = [
+    "CalibrationFloor",
     "Card",
     "Challenger",
     "ChampionRule",
     "FairnessAudited",
     "Recipe",
+    "Retrain",
+    "SegmentFloor",
     "built_in_recipe",
     "read_recipe",
+    "recipe_from",
 ]
 
 _MODELS = {
@@ -137,11 +143,57 @@ class Evaluation(Strict):
     n_replicates: int = Field(default=200, gt=0)
 
 
+class CalibrationFloor(Strict):
+    """How far predictions of the one that is to be champion may be off, unless the champion's are worse."""
+
+    slope: tuple[float, float] = (0.75, 1.35)
+    """Of churn: the calibration slope lies between these."""
+    intercept: float = Field(default=0.3, gt=0)
+    """Of churn: the calibration intercept, in log-odds, is no further from 0."""
+    bias: float = Field(default=0.25, gt=0)
+    """Of spend: the predicted total is no further from the actual one, as a share of it."""
+
+
+class SegmentFloor(Strict):
+    """How much worse than the champion's its predictions may be for any kind of customer."""
+
+    worse_by: float = Field(default=0.0, ge=0)
+    """In the unit of the metric; only what is worse by more beyond chance counts."""
+    at_least: int = Field(default=100, ge=20)
+    """Customers that a segment must have to be judged."""
+
+
+def _or_none(given: Any) -> Any:
+    """Read false as no floor, and true as the floor that is not written out."""
+    if given is False:
+        return None
+    return {} if given is True else given
+
+
 class ChampionRule(Strict):
-    """What makes a champion: the best by one score, the simplest of those not clearly worse."""
+    """What makes a champion: the best by one score, the simplest of those not clearly worse.
+
+    Where there is a champion already, a challenger must beat it on the same days by more than the margin, and
+    keep the floors.
+    """
 
     metric: str
     confidence: float = Field(default=0.95, gt=0, lt=1)
+    margin: float = Field(default=0.0, ge=0)
+    """How much better a challenger must be at least, in the unit of the metric."""
+    calibration: Annotated[CalibrationFloor | None, BeforeValidator(_or_none)] = CalibrationFloor()
+    segments: Annotated[SegmentFloor | None, BeforeValidator(_or_none)] = SegmentFloor()
+    promote: Literal["by hand", "automatic"] = "by hand"
+    """Whether a training may put a challenger that passes in the champion's place by itself."""
+
+
+class Retrain(Strict):
+    """When `habitue retrain` trains a challenger; never where nothing is named."""
+
+    every: int | None = Field(default=None, gt=0)
+    """Days of outcomes that have become known since the newest of champion and challenger was trained."""
+    when: list[AlarmKind] = Field(default_factory=list)
+    """Kinds of alarm of the last monitoring that call for it."""
 
 
 def _check_refits(given: Any) -> Any:
@@ -190,6 +242,7 @@ class Recipe(Strict):
     interval: float = Field(default=0.8, gt=0, lt=1)
     evaluation: Evaluation = Evaluation()
     champion: ChampionRule
+    retrain: Retrain = Retrain()
     fairness: FairnessAudited | None = None
     card: Card = Card()
     challengers: list[Challenger] = Field(min_length=1)
@@ -286,6 +339,29 @@ def read_recipe(path: Path) -> Recipe:
         recipe.check()
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+    return recipe
+
+
+def recipe_from(text: str, *, name: str) -> Recipe:
+    """Read and check a recipe that was kept as text, as a run keeps it.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    name : str
+        How messages call it.
+
+    Raises
+    ------
+    SettingsError
+        Where it says something impossible.
+    """
+    try:
+        recipe = as_settings(tomllib.loads(text), Recipe, described=name)
+        recipe.check()
+    except (tomllib.TOMLDecodeError, RecursionError, SettingsError) as error:
+        raise SettingsError(f"The recipe {name} cannot be read: {error}") from error
     return recipe
 
 

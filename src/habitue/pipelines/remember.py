@@ -158,8 +158,15 @@ def _metrics(scores: pd.DataFrame, label: str) -> dict[str, float]:
 
 
 def _tags(label: str, training: Training) -> dict[str, str]:
-    left_out = dict(training.tested.left_out)
+    """Say on the version what is asked of it without its run: what it is, until when it learned, how good."""
+    tested, metric = training.tested, training.recipe.champion.metric
+    left_out = dict(tested.left_out)
+    headline = _metrics(training.scores, label).get(metric)
     return {
+        "habitue.cutoff": str(training.cutoff),
+        "habitue.trained_until": str(tested.trained_until[training.cutoff]),
+        "habitue.observed_until": str(training.last_day),
+        **({} if headline is None else {"habitue.score": f"{metric} {headline:.4f}"}),
         "habitue.data_source": training.source,
         "habitue.data_fingerprint": training.fingerprint,
         "habitue.label": label,

@@ -45,6 +45,9 @@ __all__ = [
 LONGEST_HORIZON = 36_525
 """Days, a century: beyond it the calendar ends before the horizon does."""
 
+_LARGEST = 1 << 20
+"""Bytes of a settings file or recipe."""
+
 M = TypeVar("M", bound=BaseModel)
 _DATABASES = ("postgresql://", "postgres://")
 _MEMORY = re.compile(r"\d+(\.\d+)? ?[KMGT]i?B", re.IGNORECASE)
@@ -175,6 +178,8 @@ class Settings(Strict):
     money: str = ""
     """Sign or code of the currency, as the report shows it."""
     mlruns: str = "mlruns"
+    artifacts: str | None = None
+    """Where the files of models lie, where MLflow's home is a database: a folder or an address."""
     scores: str = "scores/scores.parquet"
     report: str = "scores/report.html"
 
@@ -259,11 +264,15 @@ def read_toml(path: Path, model: type[M]) -> M:
         As `read_settings`.
     """
     try:
+        if path.stat().st_size > _LARGEST:
+            raise SettingsError(
+                f"{path} has more than {_LARGEST} bytes; settings and recipes are far smaller."
+            )
         # Some editors begin a file with a byte order mark, which is no TOML.
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} could not be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is no valid TOML: {error}.") from error
     return as_settings(given, model, described=str(path))
 

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from habitue.errors import DataError, SettingsError
+from habitue.files import is_running, without_password
 from habitue.pipelines.erasing import QUARANTINE, Wanted, columns_of, is_table
+from habitue.pipelines.score_batches import BATCH
+from habitue.pipelines.score_files import manifest_in
+from habitue.pipelines.score_work import is_left
 from habitue.pipelines.settings import located, read_settings
 
 __all__ = ["Places", "half_written", "mentions", "places_of", "stored_files"]
@@ -88,18 +92,36 @@ def places_of(settings: Path | None, handed_in: Sequence[Path]) -> Places:
             not_looked_at=("Without a settings file only what was handed in was looked at.",),
         )
     known, base = read_settings(settings), settings.parent
-    named = (base / known.scores, base / known.report)
+    in_a_database = known.scores.startswith(("postgresql:", "postgres:", "duckdb:")) or known.scores.endswith(
+        (".duckdb", ".db")
+    )
+    named = (*(() if in_a_database else (base / known.scores,)), base / known.report)
     home = _home(known.mlruns, base)
-    elsewhere = f"MLflow's home {_without_password(known.mlruns)} is no folder and was not looked at."
+    elsewhere = [f"MLflow's home {without_password(known.mlruns)} is no folder and was not looked at."]
+    kept = [
+        f"The scores in {without_password(known.scores)} were not looked at: DELETE FROM scores WHERE "
+        "customer_id = ... removes a customer there."
+    ]
     return Places(
         handed_in=tuple(handed_in),
         named=named,
-        folders=tuple(dict.fromkeys(path.parent for path in (settings, *named) if path.parent.is_dir())),
+        folders=tuple(dict.fromkeys(folder for path in (settings, *named) for folder in _written_to(path))),
         home=home,
         sources=tuple(dict.fromkeys(_source(table.source, base) for table in known.tables().values())),
         id_columns=known.id_columns(),
-        not_looked_at=(elsewhere,) if home is None and "://" in known.mlruns else (),
+        not_looked_at=(
+            *(elsewhere if home is None and "://" in known.mlruns else ()),
+            *(kept if in_a_database else ()),
+        ),
     )
+
+
+def _written_to(path: Path) -> list[Path]:
+    """List the folders in which habitue writes because of a file, or of a folder of batches, by cutoff."""
+    batches = sorted(path.glob("cutoff=*")) if path.is_dir() else []
+    return [
+        folder for folder in (path.parent, *([path] if path.is_dir() else []), *batches) if folder.is_dir()
+    ]
 
 
 def _home(mlruns: str, base: Path) -> Path | None:
@@ -110,12 +132,7 @@ def _home(mlruns: str, base: Path) -> Path | None:
 
 
 def _source(source: str, base: Path) -> str:
-    return _without_password(source) if "://" in source else str(located(source, base))
-
-
-def _without_password(address: str) -> str:
-    """Leave out who logs in, and what follows the question mark: passwords may stand in both."""
-    return re.sub(r"//[^/]*@", "//***@", address).partition("?")[0]
+    return without_password(source) if "://" in source else str(located(source, base))
 
 
 def stored_files(places: Places, wanted: Wanted) -> Generator[tuple[Path, str]]:
@@ -151,6 +168,8 @@ def _kind(path: Path) -> str:
     if _is_page(path):
         return "report" if _PAGE_SIGN in path.read_bytes() else ""
     columns = _columns(path)
+    if "customer_id" in columns and (manifest_in(path) or {}).get(BATCH):
+        return "scores"
     if "customer_id" in columns and path.with_name(f"{path.stem}.dictionary.csv").is_file():
         return "features"
     return next((what for what, needed in _OURS.items() if columns >= needed), "")
@@ -194,23 +213,19 @@ def half_written(places: Places) -> list[Path]:
         Where to look.
     """
     parts = {path for folder in places.folders for path in folder.glob(".*.part")}
+    worked_on = {path for folder in places.folders for path in folder.glob(".habitue-*-*") if path.is_dir()}
     for path in [*places.handed_in, *([places.home] if places.home else [])]:
         parts |= set(path.rglob(".*.part") if path.is_dir() else path.parent.glob(f".{path.name}.*.part"))
     matches = {path: _HALF_WRITTEN.fullmatch(path.name) for path in sorted(parts)}
-    return [path for path, match in matches.items() if match and not _runs(match["run"])]
+    left = [path for path, match in matches.items() if match and not _runs(match["run"])]
+    return [*left, *(path for path in sorted(worked_on) if is_left(path))]
 
 
 def _runs(run: str) -> bool:
     """Tell whether the process that writes a file is still at it."""
     if not run.isdecimal() or int(run) == os.getpid():
         return False
-    try:
-        os.kill(int(run), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_running(int(run))
 
 
 def mentions(home: Path, wanted: Wanted, leave_out: set[Path]) -> list[Path]:

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from habitue.errors import DataError
 from habitue.pipelines.score import manifest_of
+from habitue.pipelines.score_targets import Target, target_of
+from habitue.pipelines.score_targets_files import FileTarget
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _CURVES = frozenset({"reliability", "gains", "deciles"})
 
 
 def tell(
-    scores: Path,
+    scores: Path | str,
     output: Path,
     *,
     store: Store,
@@ -36,12 +38,12 @@ def tell(
     published: pd.DataFrame | None = None,
     n_customers: int = 500,
 ) -> Path:
-    """Write the report of a scores file.
+    """Write the report of the newest batch of scores.
 
     Parameters
     ----------
-    scores : Path
-        What `habitue score` wrote; its manifest lies beside it.
+    scores : Path or str
+        Where `habitue score` wrote it: whatever `target_of` understands.
     output : Path
         The HTML page.
     store : Store
@@ -62,8 +64,7 @@ def tell(
     DataError
         Where there are no scores, no manifest, or that of other scores.
     """
-    manifest = _read_manifest(scores)
-    frame = _read_scores(scores)
+    manifest, frame = _newest(target_of(str(scores)))
     tables, curves = _evidence(manifest, store)
     data: dict[str, Any] = manifest["data"]
     levels = [model["interval"] for model in manifest["models"] if model["interval"]]
@@ -113,6 +114,19 @@ def _others(manifest: Mapping[str, Any]) -> list[KindCheck]:
         for kind, one in records.items()
         if kind != main
     ]
+
+
+def _newest(target: Target) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Read the batch of the latest cutoff, and of several the one that was made last, with its manifest."""
+    if isinstance(target, FileTarget):
+        return _read_manifest(target.path), _read_scores(target.path)
+    keys = target.batches()
+    whole = {key: target.finished(key) for key in keys if key.cutoff == keys[-1].cutoff}
+    found = {key: manifest for key, manifest in whole.items() if manifest is not None}
+    if not found:
+        raise DataError(f"There are no scores in {target.label}. Make them with: habitue score")
+    newest = max(found, key=lambda key: found[key]["scored_at"])
+    return found[newest], target.read(newest)
 
 
 def _read_manifest(scores: Path) -> dict[str, Any]:

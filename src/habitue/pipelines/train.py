@@ -1,6 +1,8 @@
-"""`habitue train`: challengers are tested on held-out days, registered, and the better one crowned.
+"""`habitue train`: challengers are tested on held-out days and registered; the best one is crowned.
 
-A challenger that cannot be fitted to these data is told of and left out; the others compete without it.
+Where there is a champion already, the best one is named challenger, and has to beat it
+(`habitue.pipelines.promote`). One that cannot be fitted to these data is told of and left out; the others
+compete without it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from habitue.errors import HabitueWarning
+from habitue.errors import DataError, HabitueWarning, RegistryError
 from habitue.evaluation import Backtest
 from habitue.evaluation.learning import Known, what_is_known
 from habitue.evaluation.paired import Judged, comparison_table
@@ -24,6 +26,7 @@ from habitue.pipelines.auditing import audited, check_declared, features_made_of
 from habitue.pipelines.backtests import Progress, backtest_recipe, judged_of, scores_of
 from habitue.pipelines.choosing import Choice, choose_champion
 from habitue.pipelines.probing import probed
+from habitue.pipelines.promote import promote
 from habitue.pipelines.recipes import Recipe
 from habitue.pipelines.remember import curves_of, remember
 from habitue.pipelines.training import Training
@@ -56,10 +59,14 @@ class Trained:
         The champion's label and why.
     version : ModelVersion
         Its registered version.
+    alias : str
+        ``champion``, or ``challenger`` where another one is champion.
     versions : Mapping[str, int]
         Registered version of every challenger that could be fitted.
     not_fitted : Mapping[str, str]
         Challengers that could not, and why.
+    refused : str
+        Where the recipe lets a training promote: why the choice did not become champion.
     """
 
     recipe: Recipe
@@ -69,8 +76,10 @@ class Trained:
     curves: Mapping[str, pd.DataFrame]
     choice: Choice
     version: ModelVersion
+    alias: str
     versions: Mapping[str, int]
     not_fitted: Mapping[str, str]
+    refused: str = ""
 
 
 def train(
@@ -82,9 +91,10 @@ def train(
     source: str,
     recipe_text: str,
     now: datetime,
+    who: str = "",
     progress: Progress | None = None,
 ) -> Trained:
-    """Test, log and register every challenger of a recipe, and set the alias champion to the better one.
+    """Test, log and register every challenger of a recipe, and name the best one champion or challenger.
 
     Parameters
     ----------
@@ -101,13 +111,17 @@ def train(
     recipe_text : str
         The recipe as it was written; kept with every run.
     now : datetime
-        When; noted on the champion.
+        When; noted in the trail of the model's aliases.
+    who : str
+        Who trains; noted there, too.
     progress : callable, optional
         Called with one line before each step.
 
     Returns
     -------
     Trained
+        Where the model has no champion yet, the best one is champion. Else it is challenger, and becomes
+        champion only if the recipe says so and it beats the present one by its rule.
 
     Raises
     ------
@@ -116,7 +130,7 @@ def train(
     SettingsError
         Where an audit is declared that cannot be made; this is told before anything is trained.
     """
-    from habitue.tracking import set_champion
+    from habitue.tracking import resolve
 
     tell = progress or (lambda _: None)
     check_declared(log, recipe)
@@ -152,11 +166,45 @@ def train(
     for label, answers in ready.items():
         tell(f"{label}: logging and registering")
         versions[label] = remember(label, answers, training, found[label], store)
-    version = set_champion(store, recipe.name, versions[choice.label], why=choice.why, when=now)
+    alias, refused = _name(versions[choice.label], choice.why, log, recipe, store, now, who, tell)
+    version = resolve(store, f"{recipe.name}/{versions[choice.label]}")
     return Trained(
-        recipe, tested.horizon, tested, scores, training.curves, choice, version, versions,
-        dict(tested.left_out),
+        recipe, tested.horizon, tested, scores, training.curves, choice, version, alias, versions,
+        dict(tested.left_out), refused,
     )  # fmt: skip
+
+
+def _name(
+    number: int,
+    why: str,
+    log: CustomerLog,
+    recipe: Recipe,
+    store: Store,
+    now: datetime,
+    who: str,
+    tell: Progress,
+) -> tuple[str, str]:
+    """Make the choice champion where there is none, else challenger; return which, and why not champion."""
+    from habitue.tracking import champion, resolve, set_champion
+    from habitue.tracking.registry import CHALLENGER, CHAMPION, set_challenger
+
+    if champion(store, recipe.name) is None:
+        try:
+            set_champion(store, recipe.name, number, why=why, when=now, who=who, how="trained", expected=None)
+        except RegistryError:  # another training was first
+            if champion(store, recipe.name) is None:
+                raise
+        else:
+            return CHAMPION, ""
+    set_challenger(store, recipe.name, number, why=why, when=now, who=who)
+    if recipe.champion.promote == "by hand":
+        return CHALLENGER, ""
+    version = resolve(store, f"{recipe.name}/{number}")
+    try:
+        promote(log, version, recipe, store=store, now=now, who=who, progress=tell)
+    except (RegistryError, DataError) as error:  # what was trained stays, whatever speaks against it
+        return CHALLENGER, str(error)
+    return CHAMPION, ""
 
 
 def _comparisons(judged: list[Judged], recipe: Recipe, tested: Backtest) -> pd.DataFrame:

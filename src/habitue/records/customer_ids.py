@@ -18,6 +18,8 @@ __all__ = ["NO_VALUE", "customer_id_sql"]
 
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _WHOLE = r"-?(0|[1-9][0-9]{0,17})(\.0+)?"
+_PLAIN = r"[!-~]*[!-,/:-~][!-~]*"
+"""No white space, and something that no number has: longer than the words of `NO_VALUE`, it is an id."""
 NO_VALUE = ("nan", "none", "null", "na", "n/a", "<na>", "nat")
 """How programs write that there is no value, in lower case."""
 
@@ -38,8 +40,8 @@ def customer_id_sql(engine: DuckDBEngine, source: str, sql_type: str) -> str:
     # Ids that are numbers in SQL are looked at as they are written, like text.
     name = name if sql_type == "VARCHAR" else f"CAST({name} AS VARCHAR)"
     text = f"nullif(trim({name}, ' \t\r\n\u00a0'), '')"
-    words = ", ".join(literal(word) for word in NO_VALUE)
-    no_value = f"(length({text}) <= 4 AND lower({text}) IN ({words}))"
+    # A pattern and not IN: that becomes a join, which takes the text apart for every row.
+    no_value = f"(length({text}) <= 4 AND regexp_full_match(lower({text}), {literal('|'.join(NO_VALUE))}))"
     # Comparing with the number written out is ten times as fast as the pattern, and right for most sources.
     whole = (
         f"CASE WHEN {name} IS NULL THEN true "
@@ -54,4 +56,6 @@ def customer_id_sql(engine: DuckDBEngine, source: str, sql_type: str) -> str:
     # By way of the number, so that -0 is 0 as it is among whole numbers.
     whole_text = f"CAST(TRY_CAST(split_part({text}, '.', 1) AS BIGINT) AS VARCHAR)"
     tidy = f"CASE WHEN {is_whole} THEN {whole_text} ELSE {text} END"
-    return f"CASE WHEN NOT {no_value} THEN {tidy} END"
+    # Nearly all ids are text that stays as it is: one look tells them, seven times as fast as the rest.
+    as_it_is = f"regexp_full_match({name}, {literal(_PLAIN)}) AND length({name}) > 4"
+    return f"CASE WHEN {as_it_is} THEN {name} WHEN NOT {no_value} THEN {tidy} END"

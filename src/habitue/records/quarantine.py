@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from habitue.errors import DataError, SettingsError
+from habitue.records.csv_cells import without_formulas
 from habitue.records.customer_log import CustomerLog
 from habitue.records.engine import literal
 
@@ -21,7 +22,8 @@ def write_quarantine(
 ) -> None:
     """Write the rows that were set aside to a file, however many they are.
 
-    The columns are those of `CustomerLog.quarantine`: kind, row, reason, and raw, the row as it came.
+    The columns are those of `CustomerLog.quarantine`: kind, row, reason, and raw, the row as it came; in
+    a CSV file with an apostrophe in front where a spreadsheet would run it.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def write_quarantine(
     if sort is None:
         raise SettingsError(f"Rows set aside are written to .parquet or .csv; got {target.name!r}.")
     query = log.quarantine_sql(kinds)
+    if "csv" in sort:
+        query = without_formulas(log.engine, query)
     try:
         log.engine.execute(f"COPY ({query}) TO {literal(str(target))} ({sort})")
     except duckdb.Error as error:

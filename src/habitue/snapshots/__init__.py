@@ -1,11 +1,14 @@
 """The customer base at a cutoff: X, and y where the future is known."""
 
 from habitue.snapshots.population import Population, learn_population
+from habitue.snapshots.profile import ColumnProfile, Profile
 from habitue.snapshots.snapshot import Snapshot, stack, take_snapshot, take_snapshots, training_cutoffs
 from habitue.snapshots.window import Window
 
 __all__ = [
+    "ColumnProfile",
     "Population",
+    "Profile",
     "Snapshot",
     "Window",
     "learn_population",

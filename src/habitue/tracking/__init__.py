@@ -6,6 +6,7 @@ The only package that imports mlflow, which takes two seconds: whoever needs it 
 # First of all: it sets what MLflow reads while it is imported. (In the order of the alphabet it comes first.)
 from habitue.tracking.environment import quiet
 from habitue.tracking.loading import LoadedModel, download, load
+from habitue.tracking.model_cache import load_reference
 from habitue.tracking.registry import ModelVersion, champion, resolve, set_champion
 from habitue.tracking.runs import LoggedModel, log_training
 from habitue.tracking.served_model import Answers, ServedModel
@@ -23,6 +24,7 @@ __all__ = [
     "champion",
     "download",
     "load",
+    "load_reference",
     "log_training",
     "logged_tables",
     "logged_text",

@@ -17,7 +17,9 @@ from typing import cast
 import pandas as pd
 from pandas.util import hash_pandas_object
 
-__all__ = ["checksums", "content_hash", "file_hash"]
+from habitue.files import sha256_of
+
+__all__ = ["checksums", "content_hash"]
 
 _hashes = cast("Callable[..., pd.Series]", hash_pandas_object)  # pandas leaves its type open
 
@@ -53,23 +55,6 @@ def content_hash(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def checksums(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file in a folder and its subfolders.
 
@@ -84,4 +69,4 @@ def checksums(folder: Path) -> dict[str, str]:
         Path relative to the folder, with forward slashes, to 64 hexadecimal digits; sorted by path.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}

@@ -25,7 +25,13 @@ from habitue.errors import DataError
 from habitue.models.persistence import save_model
 from habitue.tracking.environment import quiet
 from habitue.tracking.fingerprints import checksums
-from habitue.tracking.served_model import MODEL_ARTIFACT, Answers, as_input, learned_horizon
+from habitue.tracking.served_model import (
+    MODEL_ARTIFACT,
+    Answers,
+    as_input,
+    can_discount,
+    learned_horizon,
+)
 
 __all__ = ["LOADER", "pack", "serving_requirements", "signature_of"]
 
@@ -75,9 +81,9 @@ def signature_of(model: Answers, input_example: pd.DataFrame) -> ModelSignature:
     -------
     mlflow.models.ModelSignature
         Inputs as double; outputs as double, or string where a column holds texts; the parameters ``reasons``
-        and, where the model can be asked for other days ahead than it learned, ``horizon``, which is those it
-        learned if left out. The columns that ``reasons`` adds are not listed, since they come only when asked
-        for.
+        and ``reasons_from``; where the model can be asked for other days ahead than it learned, ``horizon``,
+        which is those it learned if left out; where it answers with money, ``discount_rate``, per year. The
+        columns that ``reasons`` adds are not listed, since they come only when asked for.
 
     Raises
     ------
@@ -155,11 +161,15 @@ def pack(
 
 def _params_of(model: Answers) -> list[ParamSpec]:
     """Return what may be asked for, and what holds where it is not."""
-    reasons = ParamSpec("reasons", DataType.boolean, default=False)
-    learned = learned_horizon(model)
-    least = ParamSpec("reasons_from", DataType.double, default=0.0)
-    asked = [reasons, least]
-    return asked if learned is None else [*asked, ParamSpec("horizon", DataType.long, default=learned)]
+    asked = [
+        ParamSpec("reasons", DataType.boolean, default=False),
+        ParamSpec("reasons_from", DataType.double, default=0.0),
+    ]
+    if (learned := learned_horizon(model)) is not None:
+        asked.append(ParamSpec("horizon", DataType.long, default=learned))
+    if can_discount(model):
+        asked.append(ParamSpec("discount_rate", DataType.double, default=0.0))
+    return asked
 
 
 def _type_of(dtype: Any) -> DataType:

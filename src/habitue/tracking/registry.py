@@ -1,8 +1,8 @@
 """Which model is meant: names, versions and the champion.
 
-What it is for: turning a reference such as ``habitue-clv@champion`` into one pinned version, and moving the
-alias ``champion`` with a note of why. An alias is looked up once; whoever got the version keeps it, whatever
-happens to the alias meanwhile.
+What it is for: turning a reference such as ``habitue-clv@champion`` into one pinned version, listing what
+there is, and moving aliases by way of their trail (`habitue.tracking.alias_changes`). An alias is looked up
+once; whoever got the version keeps it, whatever happens to the alias meanwhile.
 
 What it deliberately is not: a judge. Whether a challenger deserves to be champion is decided before.
 """
@@ -14,24 +14,40 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from habitue.errors import RegistryError
+from habitue.tracking.alias_changes import ANY, CHAMPION, How, change_alias
+from habitue.tracking.answering import answering
 from habitue.tracking.store import Store
 
-__all__ = ["CHAMPION", "CHECKSUMS_TAG", "ModelVersion", "champion", "resolve", "set_champion"]
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "CHECKSUMS_TAG",
+    "ModelVersion",
+    "Registered",
+    "champion",
+    "learned_until",
+    "registered_versions",
+    "resolve",
+    "set_challenger",
+    "set_champion",
+    "version_at",
+]
 
-CHAMPION = "champion"
-"""The alias of the version in use."""
+CHALLENGER = "challenger"
+"""The alias of the version that is next to be compared with the champion."""
 
 CHECKSUMS_TAG = "habitue.sha256"
 """The tag of a version that holds the SHA-256 of each of its files, as JSON."""
 
 _REFERENCE = re.compile(r"(?:models:/)?(?P<name>[\w .()-]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[1-9]\d*))?")
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_LEARNED = ("cutoff", "trained_until")
 _INVALID = "INVALID_PARAMETER_VALUE"  # what MLflow answers to an alias that does not exist
 
 
@@ -98,14 +114,15 @@ def resolve(store: Store, reference: str) -> ModelVersion:
         )
     name, alias, number = match["name"], match["alias"], match["version"]
     client = store.client()
-    try:
-        if number:
-            return _pinned(client.get_model_version(name, number))
-        return _pinned(client.get_model_version_by_alias(name, alias or CHAMPION))
-    except MlflowException as error:
-        if error.error_code not in (_ABSENT, _INVALID):
-            raise
-        raise RegistryError(_what_there_is(client, name, alias or CHAMPION, number)) from error
+    with answering(store.tracking_uri):
+        try:
+            if number:
+                return _pinned(client.get_model_version(name, number))
+            return _pinned(client.get_model_version_by_alias(name, alias or CHAMPION))
+        except MlflowException as error:
+            if error.error_code not in (_ABSENT, _INVALID):
+                raise
+            raise RegistryError(_what_there_is(client, name, alias or CHAMPION, number)) from error
 
 
 def champion(store: Store, name: str) -> ModelVersion | None:
@@ -123,8 +140,26 @@ def champion(store: Store, name: str) -> ModelVersion | None:
     ModelVersion or None
         None if the model has no champion, or there is no such model yet.
     """
+    return version_at(store, name, CHAMPION)
+
+
+def version_at(store: Store, name: str, alias: str) -> ModelVersion | None:
+    """Return the version that an alias means, if it means one.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    name, alias : str
+        The registered name, and such as ``challenger``.
+
+    Returns
+    -------
+    ModelVersion or None
+        None if there is no such alias, or no such model yet.
+    """
     try:
-        return _pinned(store.client().get_model_version_by_alias(name, CHAMPION))
+        return _pinned(store.client().get_model_version_by_alias(name, alias))
     except MlflowException as error:
         if error.error_code not in (_ABSENT, _INVALID):
             raise
@@ -132,9 +167,17 @@ def champion(store: Store, name: str) -> ModelVersion | None:
 
 
 def set_champion(
-    store: Store, name: str, version: int, *, why: str, when: dt.datetime | None = None
+    store: Store,
+    name: str,
+    version: int,
+    *,
+    why: str,
+    when: dt.datetime | None = None,
+    who: str = "",
+    how: How = "promoted",
+    expected: int | Literal["any"] | None = ANY,
 ) -> ModelVersion:
-    """Put a version in use, and note why on it.
+    """Put a version in use, and note why on it and in the trail of the model.
 
     Parameters
     ----------
@@ -148,6 +191,12 @@ def set_champion(
         The reason, for those who ask later.
     when : datetime, optional
         The moment, if it is to be noted.
+    who : str
+        Who did it.
+    how : {"trained", "promoted", "forced", "rolled back"}
+        By which step.
+    expected : int, None or "any"
+        The number of the champion before: if it is another by now, nothing is done.
 
     Returns
     -------
@@ -158,19 +207,146 @@ def set_champion(
     Raises
     ------
     RegistryError
-        If there is no such model or version.
+        If there is no such model or version, or the champion is not the one expected.
+    UnavailableError
+        If the store does not answer.
     """
     chosen = resolve(store, f"{name}/{version}")
-    before = champion(store, name)
-    tags = {"habitue.champion_why": why, "habitue.champion_from": str(before.version) if before else "none"}
-    if when is not None:
-        tags["habitue.champion_when"] = when.isoformat()
-    client = store.client()
-    for key, value in tags.items():
-        client.set_model_version_tag(name, str(version), key, value)
-    # The alias moves last: a call that breaks off halfway has changed nothing for those who score.
-    client.set_registered_model_alias(name, CHAMPION, str(version))
+    change_alias(store, name, CHAMPION, version, how=how, why=why, who=who, when=when, expected=expected)
     return resolve(store, chosen.label)
+
+
+def set_challenger(
+    store: Store,
+    name: str,
+    version: int | None,
+    *,
+    why: str,
+    when: dt.datetime | None = None,
+    who: str = "",
+    how: How = "trained",
+) -> None:
+    """Name the version that is next to be compared with the champion, or take the alias away.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    name : str
+        The registered name.
+    version : int or None
+        The number of the version; None for none.
+    why, who : str
+        For the trail.
+    when : datetime, optional
+        The moment, if it is to be noted.
+    how : {"trained", "promoted", "forced", "rolled back"}
+        By which step.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model or version.
+    UnavailableError
+        If the store does not answer.
+    """
+    if version is not None:
+        resolve(store, f"{name}/{version}")
+    change_alias(store, name, CHALLENGER, version, how=how, why=why, who=who, when=when)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version as a list of versions tells it.
+
+    Attributes
+    ----------
+    version : ModelVersion
+        Which.
+    aliases : tuple of str
+        What it is called now, in the order of the alphabet.
+    created : datetime
+        When it was registered, in UTC.
+    """
+
+    version: ModelVersion
+    aliases: tuple[str, ...]
+    created: dt.datetime
+
+
+def registered_versions(store: Store, name: str) -> list[Registered]:
+    """Return all versions of a registered model, the newest first.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    name : str
+        The registered name.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model; it names those there are.
+    """
+    client = store.client()
+    try:
+        if not _REFERENCE.fullmatch(name):
+            raise RegistryError(f"{name!r} is no model's name; expected one such as habitue-churn")
+        aliases: dict[str, Any] = client.get_registered_model(name).aliases
+    except MlflowException as error:
+        if error.error_code not in (_ABSENT, _INVALID):
+            raise
+        raise RegistryError(_what_there_is(client, name, CHAMPION, None)) from error
+    found = [
+        Registered(
+            _pinned(one),
+            tuple(sorted(alias for alias, number in aliases.items() if int(number) == int(one.version))),
+            dt.datetime.fromtimestamp(one.creation_timestamp / 1000, dt.UTC),
+        )
+        for one in _all_versions(client, name)
+    ]
+    return sorted(found, key=lambda one: -one.version.version)
+
+
+def learned_until(store: Store, version: ModelVersion) -> dt.date | None:
+    """Return the last day that a version learned from.
+
+    Parameters
+    ----------
+    store : Store
+        MLflow's home.
+    version : ModelVersion
+        Which.
+
+    Returns
+    -------
+    date or None
+        Of its tags ``habitue.cutoff`` and ``habitue.trained_until`` or, where it was registered before there
+        were such tags, of its run's parameters; None where neither tells.
+    """
+    told = [version.tags.get(f"habitue.{key}") for key in _LEARNED]
+    if not any(told) and version.run_id:
+        try:
+            params = store.client().get_run(version.run_id).data.params
+        except MlflowException as error:
+            if error.error_code != _ABSENT:
+                raise
+            params = {}
+        told = [params.get(key) for key in _LEARNED]
+    days = [dt.date.fromisoformat(day) for day in told if day]
+    return max(days, default=None)
+
+
+def _all_versions(client: MlflowClient, name: str) -> list[Any]:
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def _pinned(found: Any) -> ModelVersion:
@@ -189,7 +365,7 @@ def _what_there_is(client: MlflowClient, name: str, alias: str, number: str | No
     except MlflowException:
         names = [model.name for model in client.search_registered_models(max_results=1000)]
         return f"there is no model {name!r}; {_close(name, names)}registered are: {_listed(names)}"
-    versions = sorted(int(found.version) for found in client.search_model_versions(f"name = '{name}'"))
+    versions = sorted(int(found.version) for found in _all_versions(client, name))
     numbers = _listed(map(str, versions))
     if number:
         return f"{name} has no version {number}; its versions are: {numbers}"

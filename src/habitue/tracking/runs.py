@@ -24,6 +24,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from habitue.errors import SettingsError
+from habitue.files import safe_cells
+from habitue.tracking.answering import answering
 from habitue.tracking.contents import log_datasets, log_files, log_metrics, log_params, split_params
 from habitue.tracking.environment import quiet
 from habitue.tracking.origin import origin_tags
@@ -92,7 +94,7 @@ def log_training(
         version. Added by itself: the versions of Python and habitue, the git commit of the working directory
         and whether it was changed since.
     tables : Mapping[str, DataFrame], optional
-        Kept as ``tables/<name>.csv``, without the index.
+        Kept as ``tables/<name>.csv``, without the index; no text in them runs in a spreadsheet.
     figures : Mapping[str, str], optional
         SVG texts, kept as ``figures/<name>.svg``.
     texts : Mapping[str, str], optional
@@ -120,6 +122,8 @@ def log_training(
         If a model comes without example, or a name without model.
     DataError
         If the model can't be stored as text, or doesn't fit the example.
+    UnavailableError
+        If the database or server does not answer.
 
     Notes
     -----
@@ -132,7 +136,7 @@ def log_training(
         raise SettingsError(f"nothing to register as {registered_name}: give the model too")
     client = store.client()
     short, long = split_params(params)
-    with quiet():
+    with quiet(), answering(store.tracking_uri):
         headings = store.experiment_id(experiment), run_name, {**origin_tags(Path.cwd()), **(tags or {})}
         with _run(client, *headings) as run_id:
             log_params(client, run_id, short)
@@ -242,7 +246,7 @@ def _files(
 ) -> dict[str, str]:
     """Return the text of each file by its path in the run."""
     return {
-        **{f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()},
+        **{f"tables/{name}.csv": safe_cells(table).to_csv(index=False) for name, table in tables.items()},
         **{f"figures/{name}.svg": svg for name, svg in figures.items()},
         **{f"texts/{name}": text for name, text in texts.items()},
     }

@@ -4,7 +4,8 @@ What it is for: turning a folder (or an address) into a `Store` with an absolute
 absolute place for artifacts. Everything else in this package is handed a `Store`.
 
 What it deliberately is not: MLflow's global state. Nothing here calls ``mlflow.set_tracking_uri``; a notebook
-that has set its own keeps it, and two stores may be used side by side.
+that has set its own keeps it, and two stores may be used side by side. Nor a place for passwords: these come
+from the environment, and an address that holds one is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
 
 from habitue.errors import SettingsError
-from habitue.files import make_writable
+from habitue.files import has_password, make_writable, without_password
+from habitue.tracking.answering import answering, ping
 from habitue.tracking.environment import quiet
 
 __all__ = ["Store", "open_store"]
@@ -119,19 +121,36 @@ def open_store(home: Path | str = "mlruns", *, artifacts: Path | str | None = No
     Raises
     ------
     SettingsError
-        If the folder can't be made or written to, or the address is one that MLflow can't use.
+        If the folder can't be made or written to, or the address is one that MLflow can't use, or it holds a
+        password.
+    UnavailableError
+        If a database or server does not answer.
+    RegistryError
+        If a server asks for a name and password, or refuses those it was given.
 
     Notes
     -----
     A relative folder is made absolute at once, and a relative SQLite path too. A fresh database takes some
     seconds (MLflow's migrations), an existing one milliseconds. MLflow stores the addresses of artifacts as
     they are: a home that is moved afterwards loses them.
+
+    Name and password of a server come from the environment variables ``MLFLOW_TRACKING_USERNAME`` and
+    ``MLFLOW_TRACKING_PASSWORD`` (or ``MLFLOW_TRACKING_TOKEN``), the password of PostgreSQL from
+    ``PGPASSWORD``, ``PGPASSFILE`` or ``~/.pgpass``.
     """
     address = str(home)
+    if has_password(address) or has_password(str(artifacts)):
+        raise SettingsError(
+            f"{without_password(address)} holds a password, which would end up in files and messages: leave "
+            "it out. A PostgreSQL password comes from PGPASSWORD or ~/.pgpass, a server's name and password "
+            "from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment."
+        )
     if address.startswith(_SERVERS):
-        return Store(address, None)
+        return _reached(Store(address, None))
     if address.startswith(_DATABASES):
-        return _reached(Store(address, _artifact_address(artifacts, address)))
+        store = Store(address, _artifact_address(artifacts, address))
+        ping(address)  # MLflow itself would knock for a hundred seconds
+        return _reached(store)
     if address.startswith(_SQLITE):
         database = Path(address.removeprefix(_SQLITE)).absolute()
     elif ":/" in address:
@@ -166,10 +185,11 @@ def _writable(folder: Path) -> Path:
 
 
 def _reached(store: Store) -> Store:
-    """Return the store once its database has answered, so that a wrong address is told here and not later."""
+    """Return the store once it has answered, so that a wrong address is told here and not later."""
     try:
-        with quiet():
+        with quiet(), answering(store.tracking_uri):
             store.client().search_experiments(max_results=1)
     except MlflowException as error:
-        raise SettingsError(f"MLflow can't use {store.tracking_uri}: {error.message}") from error
+        told = without_password(f"MLflow can't use {store.tracking_uri}: {error.message}")
+        raise SettingsError(told) from error
     return store

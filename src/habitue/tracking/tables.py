@@ -9,6 +9,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from habitue.errors import RegistryError
+from habitue.files import plain_cells
 from habitue.tracking.environment import quiet
 from habitue.tracking.store import Store
 
@@ -41,6 +42,6 @@ def logged_tables(store: Store, run_id: str) -> dict[str, pd.DataFrame]:
             if not client.list_artifacts(run_id, "tables"):
                 return {}
             folder = Path(client.download_artifacts(run_id, "tables", scratch))
-            return {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
+            return {path.stem: plain_cells(pd.read_csv(path)) for path in sorted(folder.glob("*.csv"))}
     except (MlflowException, OSError) as error:
         raise RegistryError(f"The tables of run {run_id} could not be read: {error}") from error

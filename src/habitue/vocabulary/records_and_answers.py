@@ -81,9 +81,13 @@ TERMS: Mapping[str, Term] = {
     "model_name": Term("Registered model that answered; of the churn model where two did.", ""),
     "model_version": Term("Its version in the registry.", ""),
     "run_id": Term("The MLflow run that trained it.", ""),
+    "feature_set": Term(
+        "Fingerprint of the features it read: names, SQL, and what was learned of the population.", ""
+    ),
     "clv_answered_by": Term("Models whose answer for clv was taken, where two models answered.", ""),
     "clv_model_name": Term("Registered model behind clv, where two models answered.", ""),
     "clv_model_version": Term("Its version in the registry.", ""),
     "clv_run_id": Term("The MLflow run that trained it.", ""),
+    "clv_feature_set": Term("Fingerprint of the features that the model behind clv read.", ""),
     "scored_at": Term("When the scores were made (UTC).", ""),
 }  # fmt: skip
