@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import answers, features, fits, posteriors, records
+from benchmarks import answers, features, fits, posteriors, records, scoring
 from benchmarks.measuring import LOGS_PER_HISTORY, Measured, Row, seconds_per_log
 
 README = Path(__file__).with_name("README.md")
@@ -55,6 +55,7 @@ def groups(
         "pareto": lambda: fits.pareto_rows(folder, per_log, quick=quick),
         "paths": fits.paths_rows,
         "posteriors": lambda: posteriors.rows(folder, per_log, quick=quick, long=long),
+        "scoring": lambda: scoring.rows(folder, quick=quick, long=long),
     }
 
 

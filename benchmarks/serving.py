@@ -48,13 +48,17 @@ class Latencies(NamedTuple):
 
 
 async def ask(pool: list[Connection], port: int, request: bytes) -> int:
-    """Send one request over a connection that is free, or a new one; return the status."""
+    """Send one request over a connection that is free, or a new one; return the status, 0 for none at all."""
     reader, writer = pool.pop() if pool else await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    length = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length"))
-    await reader.readexactly(length)
+    try:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        length = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length"))
+        await reader.readexactly(length)
+    except (OSError, asyncio.IncompleteReadError):  # a server that hangs up is a finding, too
+        writer.close()
+        return 0
     pool.append((reader, writer))
     return int(head.split()[1])
 

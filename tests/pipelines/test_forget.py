@@ -435,7 +435,9 @@ def test_every_batch_of_a_folder_is_cleaned_and_stays_whole(tmp_path: Path) -> N
 
 
 def test_scores_in_a_database_are_told_of(tmp_path: Path) -> None:
-    (tmp_path / "habitue.toml").write_text(TOML.replace("out/scores.parquet", "postgresql://ann:s3cret@host/db"))
+    (tmp_path / "habitue.toml").write_text(
+        TOML.replace("out/scores.parquet", "postgresql://ann:s3cret@host/db")
+    )
     write_orders(tmp_path, ["a", WHO])
     done = forget([WHO], settings=tmp_path / "habitue.toml")
     told = [one for one in done.remains if "DELETE FROM scores" in one]

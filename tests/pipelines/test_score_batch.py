@@ -101,6 +101,36 @@ def test_a_batch_holds_what_a_notebook_gets(
         assert list(written) == list(frame)
 
 
+def test_money_that_comes_later_counts_less_where_asked(
+    run: Callable[..., Batch], log: CustomerLog, models: Models, shop: Path, tmp_path: Path
+) -> None:
+    rate, store = 0.25, open_store(shop / "mlruns")
+    half = load_models(lambda: store, MODELS, discount_rate=rate)
+    assert run().manifest["discount_rate"] == 0.0
+    in_full = scores_in(tmp_path / "hive")
+    assert in_full is not None
+    with pytest.raises(SettingsError, match=r"made of money discounted otherwise\. .*--replace"):
+        run(models=half)
+    assert run(models=half, replace=True).manifest["discount_rate"] == rate
+    today = scores_in(tmp_path / "hive")
+    assert today is not None
+    bought = in_full["clv"].to_numpy() > 0.0
+    share = (today["clv"] / in_full["clv"]).to_numpy()[bought]
+    assert ((share < 1.0) & (share > (1.0 + rate) ** (-models.horizon / 365.25))).all()
+    money = ["clv", "clv_lower", "clv_upper", "decile", "scored_at"]
+    same(today.drop(columns=money).assign(scored_at=0), in_full.drop(columns=money).assign(scored_at=0))
+    frame = score_customers(log, MODELS, store=store, now=NOW, discount_rate=rate, reasons=False).frame
+    np.testing.assert_array_equal(frame["clv"], today["clv"])
+
+
+def test_a_discount_that_cannot_be_is_refused(shop: Path) -> None:
+    for rate in (-0.1, np.nan, np.inf):
+        with pytest.raises(SettingsError, match="discount_rate"):
+            load_models(lambda: open_store(shop / "mlruns"), MODELS, discount_rate=rate)
+    with pytest.raises(SettingsError, match="habitue-churn/1 answers with no money"):
+        load_models(lambda: open_store(shop / "mlruns"), MODELS[:1], discount_rate=0.1)
+
+
 @pytest.mark.parametrize("reasons", [QUICK, AskedReasons(top_share=0.1), AskedReasons(at_least=0.6)])
 def test_chunks_do_not_show(
     run: Callable[..., Batch], reasons: AskedReasons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

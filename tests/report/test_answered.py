@@ -86,6 +86,13 @@ def test_the_page_says_where_it_asks_for_more_days_than_were_learned(three: pd.D
     assert 'id="trained-for"' not in render(facts(three))
 
 
+def test_the_page_says_where_money_is_discounted(three: pd.DataFrame) -> None:
+    less = render(facts(three, discount_rate=0.125))
+    assert less.count("by 12.5\N{NO-BREAK SPACE}% a year") == 4
+    assert "tested on money in full" in less
+    assert "discounted" not in render(facts(three))
+
+
 def test_words_stand_there_with_their_numbers(three: pd.DataFrame) -> None:
     words = {term.word for term in facts(three).glossary}
     without = three.drop(columns=["clv_lower", "clv_upper", "expected_residual_lifetime_365d"])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
 from habitue.errors import RegistryError
-from habitue.tracking import ModelVersion, Store, champion, resolve, set_champion
+from habitue.tracking import ModelVersion, Store, champion, open_store, resolve, set_champion
 from habitue.tracking.registry import CHECKSUMS_TAG
 
 
@@ -73,6 +74,11 @@ def test_an_alias_is_looked_up_once(registered: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(MlflowClient, "get_model_version_by_alias", counted)
     resolve(registered, "habitue-churn")
     assert asked == ["champion"]
+
+
+def test_where_nothing_is_registered_the_way_out_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"no model 'habitue-churn', nor any other; `habitue train`"):
+        resolve(open_store(tmp_path / "mlruns"), "habitue-churn")
 
 
 @pytest.mark.parametrize(

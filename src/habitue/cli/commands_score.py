@@ -59,6 +59,10 @@ def score(
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Days ahead; those that the models learned if left out.")
     ] = None,
+    discount_rate: Annotated[
+        float,
+        typer.Option(min=0.0, help="What a year takes off money that comes later: 0.1 for ten percent."),
+    ] = 0.0,
     reasons: Annotated[bool, typer.Option(help="Whether to add the three main reasons.")] = True,
     reasons_from: Annotated[
         float | None,
@@ -111,6 +115,7 @@ def score(
             lambda: store_at(home_of(known, settings)),
             model or champions(settings),
             horizon=horizon,
+            discount_rate=discount_rate,
             cache=settings.parent / _CACHE if allow_cached else None,
             allow_cached=allow_cached,
         )

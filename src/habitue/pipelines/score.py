@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from habitue.errors import RegistryError
 from habitue.pipelines.score_answers import (
     AskedReasons,
     Chunk,
@@ -66,6 +65,7 @@ def score_customers(
     now: datetime,
     cutoff: date | None = None,
     horizon: int | None = None,
+    discount_rate: float = 0.0,
     reasons: bool = True,
     reasons_from: float | None = None,
     reasons_top: float | None = None,
@@ -91,6 +91,8 @@ def score_customers(
         The last day of the log where None.
     horizon : int, optional
         Days ahead; those that the models learned where None.
+    discount_rate : float
+        What a year takes off money, 0 or above: 0.10 for ten percent.
     reasons : bool
         Whether to add the three main reasons: why a customer may leave, or without a churn model why they are
         worth that much.
@@ -111,11 +113,11 @@ def score_customers(
         There is no such model, version or alias.
     SettingsError
         Models that answer the same question, or learned different horizons and none is named, stand together;
-        or one of them cannot answer for the horizon that is named.
+        or one of them cannot answer for the horizon that is named, or none has money to discount.
     """
     tell = progress or (lambda _: None)
     tell("loading the models")
-    models = models_of(_loaded(store, references), horizon)
+    models = models_of(_loaded(store, references), horizon, discount_rate)
     day = cutoff or log.observed_until
     tell(f"features as of {day}")
     chunks = chunks_of(frames_of(log, day, models))
@@ -132,6 +134,7 @@ def score_customers(
     manifest: dict[str, Any] = {
         "cutoff": str(day),
         "horizon": models.horizon,
+        "discount_rate": models.discount_rate,
         "reasons": reasons,
         "scored_at": now.isoformat(),
         "n_customers": len(frame),
@@ -146,24 +149,8 @@ def _loaded(store: Store, references: Sequence[str]) -> list[LoadedModel]:
     """Load what references mean now: that version answers, whatever becomes of an alias meanwhile."""
     from habitue.tracking import load, resolve
 
-    try:
-        versions = [resolve(store, reference) for reference in references]
-    except RegistryError as error:
-        raise untrained(error) from error
+    versions = [resolve(store, reference) for reference in references]
     return [load(store, version) for version in versions]
-
-
-def untrained(error: RegistryError) -> RegistryError:
-    """Say the way out where there is no such model.
-
-    Parameters
-    ----------
-    error : RegistryError
-        What the registry says.
-    """
-    return RegistryError(
-        f"{error}. Train it with `habitue train` and its recipe, or choose another with --model."
-    )
 
 
 def _answers(chunks: Sequence[Chunk], models: Models, asked: AskedReasons, tell: Progress) -> pd.DataFrame:

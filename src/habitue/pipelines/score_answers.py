@@ -12,7 +12,7 @@ import pandas as pd
 
 from habitue.decisions.reasons import N_REASONS, whom_to_tell
 from habitue.numerics.many_rows import blocks
-from habitue.pipelines.score_models import BESIDE, Models
+from habitue.pipelines.score_models import BESIDE, Models, is_churn
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel
@@ -157,7 +157,8 @@ def _answers(X: pd.DataFrame, one: LoadedModel, models: Models, asked: AskedReas
     """Let one model answer, and say why where that is asked for."""
     why = asked.at_once and one is models.first
     everybody = why and asked.at_least is None
-    answers = one.predict(X, reasons=everybody, horizon=models.horizon)
+    rate = 0.0 if is_churn(one) else models.discount_rate
+    answers = one.predict(X, reasons=everybody, horizon=models.horizon, discount_rate=rate)
     if why and not everybody:
         who = asked.who(answers[models.explained])
         answers = answers.join(reasons_of(X, who, models))

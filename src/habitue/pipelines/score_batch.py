@@ -16,9 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from habitue.errors import RegistryError, SettingsError
+from habitue.errors import SettingsError
 from habitue.pipelines import score_answers
-from habitue.pipelines.score import untrained
 from habitue.pipelines.score_answers import AskedReasons
 from habitue.pipelines.score_batches import BatchKey, Target
 from habitue.pipelines.score_features import Source
@@ -61,6 +60,7 @@ def load_models(
     references: Sequence[str],
     *,
     horizon: int | None = None,
+    discount_rate: float = 0.0,
     cache: Path | None = None,
     allow_cached: bool = False,
 ) -> Models:
@@ -74,6 +74,8 @@ def load_models(
         One or two, such as ``habitue-churn@champion``.
     horizon : int, optional
         Days ahead; those that the models learned where None.
+    discount_rate : float
+        What a year takes off money, 0 or above: 0.10 for ten percent.
     cache : Path, optional
         Where verified copies are kept; none are where None.
     allow_cached : bool
@@ -84,20 +86,17 @@ def load_models(
     RegistryError
         There is no such model, version or alias, or it is not what was registered.
     SettingsError
-        They cannot answer together, or not for that horizon.
+        They cannot answer together, or not for that horizon, or have no money to discount.
     UnavailableError
         The registry does not answer, and no copy may.
     """
     from habitue.tracking.model_cache import load_reference
 
-    try:
-        loaded = [
-            load_reference(open_store, reference, cache=cache, allow_cached=allow_cached)
-            for reference in references
-        ]
-    except RegistryError as error:
-        raise untrained(error) from error
-    return models_of(loaded, horizon)
+    loaded = [
+        load_reference(open_store, reference, cache=cache, allow_cached=allow_cached)
+        for reference in references
+    ]
+    return models_of(loaded, horizon, discount_rate)
 
 
 def score_batch(

@@ -103,6 +103,7 @@ class Making:
         return {
             "cutoff": str(self.plan.key.cutoff),
             "horizon": horizon,
+            "discount_rate": self.models.discount_rate,
             "reasons": self.plan.reasons.wanted,
             "scored_at": self.work.scored_at.isoformat(),
             "n_customers": n,

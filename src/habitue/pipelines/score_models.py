@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from habitue.errors import SettingsError
 from habitue.features import FEATURES
+from habitue.models.maximum_likelihood import check_setting
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
@@ -48,10 +49,13 @@ class Models:
         One, or a churn model and a value model.
     horizon : int
         Days ahead that all of them answer for.
+    discount_rate : float
+        What a year takes off money: 0.10 for ten percent.
     """
 
     loaded: tuple[LoadedModel, ...]
     horizon: int
+    discount_rate: float = 0.0
 
     @property
     def first(self) -> LoadedModel:
@@ -104,7 +108,7 @@ class Models:
         return columns
 
 
-def models_of(loaded: Sequence[LoadedModel], horizon: int | None) -> Models:
+def models_of(loaded: Sequence[LoadedModel], horizon: int | None, discount_rate: float = 0.0) -> Models:
     """Put models together that can answer together.
 
     Parameters
@@ -113,13 +117,20 @@ def models_of(loaded: Sequence[LoadedModel], horizon: int | None) -> Models:
         One or two.
     horizon : int or None
         Days ahead asked for; those that all of them learned where None.
+    discount_rate : float
+        What a year takes off money, 0 or above.
 
     Raises
     ------
     SettingsError
         Where two answer the same question, or learned different horizons and none is named, or one of them
-        cannot answer for the horizon that is named.
+        cannot answer for the horizon that is named, or none of them answers with money that is to be
+        discounted.
     """
+    check_setting("discount_rate", discount_rate, at_least=0)
+    if discount_rate and all(map(is_churn, loaded)):
+        names = ", ".join(one.version.label for one in loaded)
+        raise SettingsError(f"{names} answers with no money that could be discounted; ask a value model too.")
     roles: set[bool] = set()
     for one in loaded:
         if is_churn(one) in roles:
@@ -129,7 +140,7 @@ def models_of(loaded: Sequence[LoadedModel], horizon: int | None) -> Models:
                 "one at a time."
             )
         roles.add(is_churn(one))
-    return Models(tuple(loaded), _one_horizon(loaded, horizon))
+    return Models(tuple(loaded), _one_horizon(loaded, horizon), float(discount_rate))
 
 
 def is_churn(one: LoadedModel) -> bool:

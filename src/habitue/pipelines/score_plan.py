@@ -37,6 +37,8 @@ class Plan:
         Name, version, run, checksum of the files and fingerprint of the features of each.
     reasons : AskedReasons
         Who is told why.
+    discount_rate : float
+        What a year takes off money.
     source : Mapping[str, str]
         Whether records or features were handed in, and their fingerprint.
     scored_at : datetime
@@ -46,6 +48,7 @@ class Plan:
     key: BatchKey
     models: tuple[Mapping[str, Any], ...]
     reasons: AskedReasons
+    discount_rate: float
     source: Mapping[str, str]
     scored_at: datetime
 
@@ -56,6 +59,7 @@ class Plan:
             "batch": self.key.to_plain(),
             "models": [dict(one) for one in self.models],
             "reasons": asdict(self.reasons),
+            "discount_rate": self.discount_rate,
             "source": dict(self.source),
         }
 
@@ -72,7 +76,12 @@ class Plan:
         str
             Empty where nothing differs.
         """
-        told = {"models": "other files of the models", "reasons": "other reasons", "source": "other records"}
+        told = {
+            "models": "other files of the models",
+            "reasons": "other reasons",
+            "discount_rate": "money discounted otherwise",
+            "source": "other records",
+        }
         own = self.identity
         if not isinstance(other, Mapping):
             return "something that it does not tell"
@@ -97,6 +106,7 @@ def plan_of(models: Models, source: Source, reasons: AskedReasons, *, now: datet
         key=key_of_models(models, source.cutoff),
         models=tuple(_pinned(one) for one in models.loaded),
         reasons=reasons,
+        discount_rate=models.discount_rate,
         source={"kind": type(source).__name__.lower(), "fingerprint": source.fingerprint()},
         scored_at=now,
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
 
 from habitue.errors import DataError
+from habitue.files import sha256_of
 from habitue.pipelines.score import manifest_of
+from habitue.pipelines.score_files import json_in, read_scores
 from habitue.pipelines.score_targets import Target, target_of
 from habitue.pipelines.score_targets_files import FileTarget
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
@@ -94,6 +93,7 @@ def tell(
         interval_level=levels[0] if levels else None,
         # Manifests of older versions do not tell: then models answered for what they learned.
         trained_for=manifest["models"][0].get("learned_horizon"),
+        discount_rate=manifest.get("discount_rate", 0.0),
     )
     return write_report(facts, output)
 
@@ -119,7 +119,7 @@ def _others(manifest: Mapping[str, Any]) -> list[KindCheck]:
 def _newest(target: Target) -> tuple[dict[str, Any], pd.DataFrame]:
     """Read the batch of the latest cutoff, and of several the one that was made last, with its manifest."""
     if isinstance(target, FileTarget):
-        return _read_manifest(target.path), _read_scores(target.path)
+        return _read_manifest(target.path), read_scores(target.path, None)
     keys = target.batches()
     whole = {key: target.finished(key) for key in keys if key.cutoff == keys[-1].cutoff}
     found = {key: manifest for key, manifest in whole.items() if manifest is not None}
@@ -133,24 +133,12 @@ def _read_manifest(scores: Path) -> dict[str, Any]:
     if not scores.is_file():
         raise DataError(f"There are no scores at {scores}. Make them with: habitue score")
     path = manifest_of(scores)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        belongs = manifest["sha256"] == hashlib.sha256(scores.read_bytes()).hexdigest()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{scores} has no readable manifest ({path.name}) beside it; score again.") from error
-    if not belongs:
+    manifest = json_in(path)
+    if manifest is None or "sha256" not in manifest:
+        raise DataError(f"{scores} has no readable manifest ({path.name}) beside it; score again.")
+    if manifest["sha256"] != sha256_of(scores):
         raise DataError(f"{path.name} does not belong to {scores}, which was changed since; score again.")
     return manifest
-
-
-def _read_scores(path: Path) -> pd.DataFrame:
-    try:
-        # As text: an id such as 0042 is no number.
-        return (
-            pd.read_csv(path, dtype={"customer_id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
-        )
-    except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path} could not be read as scores: {str(error).splitlines()[0]}") from error
 
 
 def _champion(model: Mapping[str, Any]) -> Champion:

@@ -163,6 +163,8 @@ class Facts:
         Level of the ranges of the customers' expected spend.
     trained_for : int
         Days ahead that the models learned, and were tested on.
+    discount_rate : float
+        What a year took off money that comes later.
     answered : tuple of str
         Who answered for how many customers, in sentences.
     """
@@ -184,6 +186,7 @@ class Facts:
     glossary: tuple[Term, ...]
     interval_level: float | None
     trained_for: int
+    discount_rate: float
     answered: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -217,6 +220,7 @@ def build_facts(
     n_customers_shown: int = 500,
     interval_level: float | None = None,
     trained_for: int | None = None,
+    discount_rate: float = 0.0,
 ) -> Facts:
     """Gather everything a report says about who will leave and what customers are worth.
 
@@ -250,6 +254,8 @@ def build_facts(
         Level of clv_lower and clv_upper, e.g. 0.95, where it is known.
     trained_for : int or None
         Days ahead that the models learned and were tested on; the horizon where None.
+    discount_rate : float
+        What a year took off money that comes later: 0.10 for ten percent.
 
     Returns
     -------
@@ -307,10 +313,12 @@ def build_facts(
             horizon=horizon,
             currency=currency,
             interval_level=interval_level,
+            discount_rate=discount_rate,
             there=read.numbers,
         ),
         interval_level=interval_level,
         trained_for=trained_for or horizon,
+        discount_rate=discount_rate,
         answered=sentences_on(base.answered),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from habitue.report.wording import day
+from habitue.report.wording import day, percent
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Term", "glossary"]
@@ -32,6 +32,7 @@ def glossary(
     horizon: int,
     currency: str,
     interval_level: float | None = None,
+    discount_rate: float = 0.0,
     there: Collection[str] = (),
 ) -> tuple[Term, ...]:
     """Define every number that the report shows.
@@ -46,6 +47,8 @@ def glossary(
         What money is counted in.
     interval_level : float or None
         Level of the customers' value ranges, e.g. 0.95; None if it is not known.
+    discount_rate : float
+        What a year took off money that comes later.
     there : collection of str
         Columns of the scores; words that only some scores have are left out without theirs.
 
@@ -61,6 +64,11 @@ def glossary(
     """
     end, days = day(cutoff + timedelta(days=horizon)), one_or_many(horizon, "day")
     level = "" if interval_level is None else f" in {100 * interval_level:.0f} of 100 cases"
+    today = (
+        f" What comes later counts less, by {percent(discount_rate, digits=1)} a year."
+        if discount_rate
+        else ""
+    )
     words = {
         "Cutoff": f"{day(cutoff)}. Nothing that happened after this day was used.",
         "Horizon": f"The {days} after the cutoff, up to and including {end}.",
@@ -76,7 +84,7 @@ def glossary(
         "Days still a customer": "How many of the 365 days after the cutoff the customer is expected to "
         "stay. Who leaves at once with a chance of one half, and else stays all year, has half of them.",
         "Expected spend (CLV)": f"What a customer is expected to spend within the horizon, in {currency}. "
-        "The possibility of leaving is already in it: it is an average over staying and leaving.",
+        "The possibility of leaving is already in it: it is an average over staying and leaving." + today,
         "Range": f"The lower and upper bound between which the model expects a customer's spend{level}. "
         "Ranges of single customers cannot be added up to a range of the total, because a model that errs, "
         "errs about many customers at once; so no range of the total is given.",

@@ -364,6 +364,8 @@ def _what_there_is(client: MlflowClient, name: str, alias: str, number: str | No
         aliases: dict[str, Any] = client.get_registered_model(name).aliases
     except MlflowException:
         names = [model.name for model in client.search_registered_models(max_results=1000)]
+        if not names:
+            return f"there is no model {name!r}, nor any other; `habitue train` and a recipe register one"
         return f"there is no model {name!r}; {_close(name, names)}registered are: {_listed(names)}"
     versions = sorted(int(found.version) for found in _all_versions(client, name))
     numbers = _listed(map(str, versions))
