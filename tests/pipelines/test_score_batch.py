@@ -7,8 +7,9 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -444,6 +445,40 @@ def test_however_little_room_there_is_a_batch_is_whole_or_put_off(
     assert set(codes[:-1]) <= {0, 7}
     assert codes[0] == 7
     assert codes[-1] == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, with 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount")
+def test_a_full_disk_is_told_and_gone_on_with_when_there_is_room(
+    run: Callable[..., Batch], table: Path, small_disk: Path
+) -> None:
+    ask: dict[str, Any] = {"source": Prepared.at(table, date(2024, 5, 13)), "work": small_disk}
+    with pytest.raises(UnavailableError, match="room"):
+        run(small_disk / "hive", **ask)
+    assert scores_in(small_disk / "hive") is None
+    subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+    assert run(small_disk / "hive", **ask, now=NOW + timedelta(1)).outcome == "written"
+    frame = scores_in(small_disk / "hive")
+    assert frame is not None
+    run("usual", ask["source"])
+    usual = scores_in(small_disk.parent / "usual")
+    assert usual is not None
+    same(frame, usual)
 
 
 def test_a_registry_that_does_not_answer(

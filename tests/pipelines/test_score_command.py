@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,3 +98,41 @@ def test_a_log_is_of_whole_lines_in_the_order_of_the_clock(tmp_path: Path) -> No
 def test_a_log_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written to"):
         EventLog(tmp_path / "none" / "log", lambda: datetime(2024, 6, 1, tzinfo=UTC))
+
+
+@pytest.mark.slow
+def test_killed_at_each_step_from_records_on_it_goes_on(
+    shop: Path, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    log, hive, work = tmp_path / "habitue.log", tmp_path / "hive", tmp_path / "work"
+    ask = ["score", *CHURN, "--output", str(hive), "--work", str(work), "--log", str(log)]
+    assert command(shop, "score", *CHURN, "--output", tmp_path / "alone", "--log", log).code == 0
+    steps = [one["text"] for one in lines(log) if one["event"] == "step"]
+    assert len(steps) > 5
+    (expected,) = (pd.read_parquet(path) for path in (tmp_path / "alone").rglob("*.parquet"))
+    # The first step opens the records; each run dies at the next one, and the last has its way.
+    for n_steps in range(1, len(steps) + 1):
+        log.write_text("", encoding="utf-8")
+        _killed_after(n_steps, [sys.executable, "-m", "habitue", *ask], shop, log)
+        for path in hive.rglob("*.parquet"):  # hidden ones, too
+            assert n_steps == len(steps)
+            assert len(pd.read_parquet(path)) == len(expected)
+    told = command(shop, *ask, "--json")
+    assert told.code == 0, told.err
+    (path,) = hive.rglob("*.parquet")
+    drop = ["scored_at"]
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(path).drop(columns=drop), expected.drop(columns=drop), check_exact=True
+    )
+    assert list(work.iterdir()) == []
+
+
+def _killed_after(n_steps: int, arguments: list[str], folder: Path, log: Path) -> None:
+    """Run a command until its log has so many steps, and kill it that moment."""
+    with subprocess.Popen(
+        arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and log.read_text(encoding="utf-8").count('"step"') < n_steps:
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, f"ended before step {n_steps}"
