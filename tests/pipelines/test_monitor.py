@@ -20,9 +20,9 @@ from habitue.pipelines.monitor import monitor
 from habitue.pipelines.monitor_records import records_found
 from habitue.pipelines.monitor_seen import Learned
 from habitue.pipelines.monitored import Alarm, Monitored, last_monitored
-from habitue.records import CustomerLog
+from habitue.records import CustomerLog, read_log
 from habitue.tracking import open_store
-from tests.conftest import Told
+from tests.conftest import Told, make_shop
 
 ASKED = ["monitor", "--model", "habitue-churn@champion"]
 
@@ -146,6 +146,26 @@ def test_what_was_monitored_goes_through_json_and_what_is_none_is_refused() -> N
 def test_a_version_that_habitue_did_not_train_is_refused() -> None:
     with pytest.raises(DataError, match="habitue train"):
         Learned.of_run({"cutoff": "soon"}, {}, 1)
+
+
+def test_a_log_that_begins_after_the_training_is_compared_with_last_year(watched: Path) -> None:
+    """Who keeps two years of records loses the day of training in time."""
+    years = pd.DateOffset(years=3)
+    orders = make_shop(300, days=1_000, seed=4).assign(order_date=lambda frame: frame["order_date"] + years)
+    log, store = read_log(orders, timestamp="order_date"), open_store(watched / "mlruns")
+    asked = {"store": store, "now": datetime(2027, 1, 1, tzinfo=UTC), "source": "orders"}
+    (found,) = monitor(log, ["habitue-churn/1"], **asked).models
+    facts, year_ago = found.facts, log.observed_until - timedelta(weeks=52)
+    assert (facts.compared_with, facts.then, facts.last_year) == (year_ago, "last year", year_ago)
+    assert facts.n_compared > 50
+    assert facts.of_kind("input", "score")
+    assert any(f"compared with those of {year_ago} instead" in note for note in facts.notes)
+    assert not facts.seasonal
+    # A log that does not reach back a year has nothing to compare with, and says so.
+    young = read_log(orders.loc[orders["order_date"] < "2026-06-01"], timestamp="order_date")
+    (found,) = monitor(young, ["habitue-churn/1"], **asked).models
+    assert (found.facts.compared_with, found.facts.n_compared) == (None, 0)
+    assert any("they were not compared" in note for note in found.facts.notes)
 
 
 def test_hostile_levels_and_columns_are_counted_and_never_run() -> None:

@@ -50,8 +50,8 @@ def model(name: str, *, loud: bool) -> ModelFacts:
     )
     law = pd.DataFrame({"parameter": ["r"], "held": 0.8, "held_error": 0.1, "now": 0.7, "now_error": np.nan})
     return ModelFacts(
-        name, 3, "boosted", date(2023, 12, 31), date(2023, 6, 30), 1000, 800, judged(checks, rate=0.01),
-        matured, law, counts, answers, ("A note.",),
+        name, 3, "boosted", date(2023, 12, 31), date(2023, 12, 31), date(2023, 6, 30), 1000, 800,
+        judged(checks, rate=0.01), matured, law, counts, answers, ("A note.",),
     )  # fmt: skip
 
 

@@ -240,6 +240,7 @@ def _facts(one: LoadedModel, learned: Learned, seen: Seen, table: pd.DataFrame) 
         version=one.version.version,
         label=one.version.tags.get("habitue.label", ""),
         trained_at=learned.cutoff,
+        compared_with=seen.compared_with,
         last_year=seen.last_year,
         n_customers=seen.n_customers,
         n_compared=seen.n_compared,

@@ -105,7 +105,7 @@ class _Look:
         shares, n_compared = pd.DataFrame(), 0
         if reference is not None:
             checks, shares, n_compared = self._against(now, by_day[reference].X, reference, notes)
-            if last_year is not None and last_year <= reference:
+            if last_year is not None and last_year < reference:
                 usual, _, _ = self._against(now, by_day[last_year].X, last_year, [])
                 checks = [_excused(one, usual) for one in checks]
         checks += self._past_changed(by_day, notes)
@@ -120,21 +120,24 @@ class _Look:
             shares,
             len(now),
             n_compared,
+            reference,
             last_year,
             tuple(notes),
         )
 
     def _earlier_days(self, notes: list[str]) -> tuple[date | None, date | None]:
-        """Return the day of training and that of last year, where the log knows them."""
+        """Return the day to compare customers with, and that of last year, where the log knows them."""
         first, trained = self.log.first_day, self.learned.cutoff
-        reference = trained if first <= trained <= self.cutoff else None
-        if reference is None:
-            notes.append(
-                f"The model was trained as of {trained}, and the log begins on {first}: what customers were "
-                "like then cannot be told again, and they were not compared."
-            )
         year_ago = self.cutoff - _YEAR
         last_year = year_ago if year_ago >= first + timedelta(days=self.horizon) else None
+        reference = trained if first <= trained <= self.cutoff else last_year
+        if reference != trained:
+            why = f"the log begins on {first}" if trained < first else f"{self.cutoff} lies before"
+            instead = "not compared" if reference is None else f"compared with those of {reference} instead"
+            notes.append(
+                f"The model was trained as of {trained}, and {why}: what customers were like then cannot be "
+                f"told again, and they were {instead}."
+            )
         if last_year is None:
             notes.append(
                 "The log does not reach back a year and a horizon: what the season does cannot be told from "

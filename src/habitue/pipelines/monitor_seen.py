@@ -89,6 +89,9 @@ class Seen:
         answer, lower, upper, now, reference: customers of the same age by what was predicted, as shares.
     n_customers, n_compared : int
         Customers now, and those of an age that the training knew.
+    compared_with : date or None
+        The day whose customers those of today are held against: that of training; one of last year where the
+        log begins after it; None where it does not reach back so far either.
     last_year : date or None
         The day of last year that stands for the season; None where the log does not reach back.
     notes : tuple of str
@@ -102,6 +105,7 @@ class Seen:
     answers: pd.DataFrame
     n_customers: int
     n_compared: int
+    compared_with: date | None
     last_year: date | None
     notes: tuple[str, ...]
 

@@ -23,8 +23,8 @@ MOST_BARS: Final = 12
 _PERCENT = FuncFormatter(lambda share, _: percent(share))
 
 
-def drift_bars(rows: Sequence[Mapping[str, Any]], *, floor: float, name: str) -> str:
-    """Draw how far the features lie from those of training, those furthest first.
+def drift_bars(rows: Sequence[Mapping[str, Any]], *, floor: float, name: str, then: str) -> str:
+    """Draw how far the features lie from what they were, those furthest first.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ def drift_bars(rows: Sequence[Mapping[str, Any]], *, floor: float, name: str) ->
         From which on a difference matters.
     name : str
         A name for this chart that no other chart of the page has.
+    then : str
+        When they were so, such as "in training".
 
     Returns
     -------
@@ -53,11 +55,11 @@ def drift_bars(rows: Sequence[Mapping[str, Any]], *, floor: float, name: str) ->
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(axis="x")
         told = "; ".join(f"{row['what']} {row['effect']:.2f}" for row in drawn)
-        return to_svg(figure, name, f"Distance of features from training, at most: {told}.")
+        return to_svg(figure, name, f"Distance of features from those {then}, at most: {told}.")
 
 
-def answers_moved(answers: pd.DataFrame, *, name: str) -> str:
-    """Draw the predictions now and those for customers of the same age in training.
+def answers_moved(answers: pd.DataFrame, *, name: str, then: str) -> str:
+    """Draw the predictions now and those for customers of the same age then.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def answers_moved(answers: pd.DataFrame, *, name: str) -> str:
         answer, lower, upper, now, reference.
     name : str
         A name for this chart.
+    then : str
+        When they were so, such as "in training".
 
     Returns
     -------
@@ -75,7 +79,7 @@ def answers_moved(answers: pd.DataFrame, *, name: str) -> str:
         figure, axes = canvas()
         x = np.arange(len(answers))
         axes.bar(x, answers["now"], width=0.8, color=MAIN, alpha=0.45, label="now", linewidth=0)
-        axes.plot(x, answers["reference"], "D", color=RISK, markersize=6, label="in training")
+        axes.plot(x, answers["reference"], "D", color=RISK, markersize=6, label=then)
         what = drawable(str(answers["answer"].iloc[0]).replace("_", " "))
         share = what.startswith("churn")
         spread = np.ptp(answers[["lower", "upper"]].to_numpy())
@@ -87,7 +91,7 @@ def answers_moved(answers: pd.DataFrame, *, name: str) -> str:
         axes.grid(axis="y")
         axes.legend(loc="best")
         moved = float(np.abs(answers["now"] - answers["reference"]).sum()) / 2.0
-        return to_svg(figure, name, f"Predictions now and in training; {percent(moved)} of customers moved.")
+        return to_svg(figure, name, f"Predictions now and {then}; {percent(moved)} of customers moved.")
 
 
 def buying(frequencies: pd.DataFrame, *, name: str) -> str:

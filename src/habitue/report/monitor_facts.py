@@ -34,6 +34,8 @@ class ModelFacts:
         Registered name, number, and the challenger's name in the recipe.
     trained_at : date
         The last day that it knew.
+    compared_with : date or None
+        The day whose customers those of today are held against: that of training, else one of last year.
     last_year : date or None
         The day of last year that stands for the season.
     n_customers, n_compared : int
@@ -56,6 +58,7 @@ class ModelFacts:
     version: int
     label: str
     trained_at: date
+    compared_with: date | None
     last_year: date | None
     n_customers: int
     n_compared: int
@@ -65,6 +68,11 @@ class ModelFacts:
     frequencies: pd.DataFrame
     answers: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+    @property
+    def then(self) -> str:
+        """When customers were as they are compared with, in words."""
+        return "in training" if self.compared_with == self.trained_at else "last year"
 
     @property
     def alarms(self) -> list[dict[str, Any]]:

@@ -103,9 +103,11 @@ def _draw_model(one: ModelFacts, place: int, floor: float) -> Mapping[str, str]:
 
     drawn: dict[str, str] = {}
     if inputs := one.of_kind("input"):
-        drawn[f"inputs-{place}"] = charts.drift_bars(inputs, floor=floor, name=f"inputs-{place}")
+        drawn[f"inputs-{place}"] = charts.drift_bars(
+            inputs, floor=floor, name=f"inputs-{place}", then=one.then
+        )
     if len(one.answers):
-        drawn[f"answers-{place}"] = charts.answers_moved(one.answers, name=f"answers-{place}")
+        drawn[f"answers-{place}"] = charts.answers_moved(one.answers, name=f"answers-{place}", then=one.then)
     if len(one.frequencies):
         drawn[f"buying-{place}"] = charts.buying(one.frequencies, name=f"buying-{place}")
     for score in dict.fromkeys(map(str, one.matured["score"])) if len(one.matured) else ():
