@@ -28,7 +28,7 @@ import habitue as hb
 from habitue.errors import DataError, RegistryError, SettingsError
 from habitue.files import has_password, plain_cell, plain_cells, safe_cell, safe_cells, without_password
 from habitue.pipelines.recipes import read_recipe
-from habitue.records.csv_cells import without_formulas
+from habitue.records.csv_cells import as_it_was, without_formulas
 from habitue.records.engine import DuckDBEngine, quoted
 
 Command = Callable[..., Any]
@@ -74,6 +74,9 @@ def test_the_database_makes_cells_safe_as_we_do(texts: list[str]) -> None:
     ENGINE.register("cells", pd.DataFrame({"=text": texts, "n": range(len(texts))}))
     rows = ENGINE.rows(f"{without_formulas(ENGINE, 'SELECT * FROM cells')} ORDER BY n")
     assert [text for text, _ in rows] == [safe_cell(text) for text in texts]
+    ENGINE.register("written", pd.DataFrame({"text": [text for text, _ in rows], "n": range(len(texts))}))
+    back = ENGINE.rows(f"SELECT {as_it_was('text')} FROM written ORDER BY n")
+    assert [text for (text,) in back] == texts
 
 
 def test_a_table_keeps_its_numbers_and_loses_its_formulas() -> None:

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from habitue.errors import DataError, SettingsError, UnavailableError
+from habitue.files import safe_cells
 from habitue.pipelines import score_answers
 from habitue.pipelines.features import choose_features, write_features
 from habitue.pipelines.score import score_customers
@@ -165,6 +166,18 @@ def test_a_prepared_table_gives_what_its_records_give(
     # Text is read back to the last digit, too.
     run("from-csv", Prepared.at(tmp_path / "shuffled.csv", log.observed_until))
     same(scores_in(tmp_path / "from-csv"), expected)
+
+
+def test_an_id_like_a_formula_comes_through_a_csv_file_of_features(
+    run: Callable[..., Batch], table: Path, log: CustomerLog, tmp_path: Path
+) -> None:
+    rows = pd.read_parquet(table)
+    rows.loc[[0, 1, 2], "customer_id"] = ["=1+1", "'=2", "-3"]
+    safe_cells(rows).to_csv(tmp_path / "x.csv", index=False)
+    run(source=Prepared.at(tmp_path / "x.csv", log.observed_until))
+    frame = scores_in(tmp_path / "hive")
+    assert frame is not None
+    assert set(frame["customer_id"]) == set(rows["customer_id"])
 
 
 def test_a_table_that_does_not_say_its_day_is_asked_about(table: Path, tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def settings_of(path: Path) -> Settings:
     return read_settings(path)
 
 
-def opened(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
+def opened(
+    path: Path, terminal: Terminal, *, memory_limit: str | None = None
+) -> tuple[CustomerLog, Settings]:
     """Read the settings and the log that they name.
 
     Parameters
@@ -137,12 +139,14 @@ def opened(path: Path, terminal: Terminal) -> tuple[CustomerLog, Settings]:
         The settings file.
     terminal : Terminal
         Where progress is told.
+    memory_limit : str, optional
+        What the records may take of memory where the settings do not say.
     """
     settings = settings_of(path)
     with terminal.working(n_stages=1):
         names = [Path(table.source).name for table in settings.tables().values()]
         terminal.step(f"reading {', '.join(names)}")
-        return settings.read(path.parent, today=date.today()), settings
+        return settings.read(path.parent, today=date.today(), memory_limit=memory_limit), settings
 
 
 def recipes_beside(settings: Path) -> list[Path]:

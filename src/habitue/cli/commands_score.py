@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["score"]
 
+_MEMORY = "2GB"
+"""What records may take of memory where the settings do not say: a batch shares its machine with others."""
 _CACHE = ".habitue-models"
 """Folder of verified copies of models, beside the settings."""
 
@@ -143,7 +145,7 @@ def _source(
 
     if features is not None:
         return Prepared.at(features, cutoff, memory_limit=known.data.memory_limit)
-    read, _ = opened(settings, terminal)
+    read, _ = opened(settings, terminal, memory_limit=_MEMORY)
     return Records(read, cutoff or known.cutoff or read.observed_until)
 
 

@@ -22,6 +22,7 @@ from habitue.features import FEATURES, Feature, build, matrix
 from habitue.pipelines.score_answers import Chunk
 from habitue.pipelines.score_models import Base, Models
 from habitue.records import CustomerLog, DuckDBEngine, Engine, History, TableCheck
+from habitue.records.csv_cells import as_it_was
 from habitue.records.dialects import translated
 from habitue.records.engine import literal, quoted
 from habitue.snapshots import Population
@@ -221,7 +222,9 @@ class Prepared:
         """Return a query for the rows of the cutoff."""
         known = f" WHERE CAST(cutoff AS DATE) = DATE '{self.cutoff.isoformat()}'"
         there = _columns(self.engine, self.path)
-        return f"SELECT * FROM {_relation(self.path)}{known if 'cutoff' in there else ''}"
+        in_text = self.path.suffix.lower() == ".csv" and not self.path.is_dir()
+        ids = f" REPLACE ({as_it_was(_KEY)} AS {_KEY})" if in_text else ""
+        return f"SELECT *{ids} FROM {_relation(self.path)}{known if 'cutoff' in there else ''}"
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ class Settings(Strict):
             dict.fromkeys(table.mapping(kind)["customer_id"] for kind, table in self.tables().items())
         )
 
-    def read(self, folder: Path, *, today: date | None) -> CustomerLog:
+    def read(self, folder: Path, *, today: date | None, memory_limit: str | None = None) -> CustomerLog:
         """Read the log; a relative path is taken from the folder of the settings file.
 
         Rows dated after today are typing errors, and quarantined: one of them would move the end of the log.
@@ -217,6 +217,9 @@ class Settings(Strict):
             Of the settings file.
         today : date or None
             Rows of later days are set aside; none where None.
+        memory_limit : str, optional
+            For example ``"2GB"``, where the settings name none; DuckDB's own, four fifths of the machine's
+            memory, where None.
         """
         rates = self.data.rates
         return read_records(
@@ -226,7 +229,7 @@ class Settings(Strict):
             # One day more: in some zone it is tomorrow already.
             not_after=None if today is None else today + timedelta(days=1),
             rates=located(rates, folder) if isinstance(rates, str) else rates,
-            engine=DuckDBEngine(memory_limit=self.data.memory_limit),
+            engine=DuckDBEngine(memory_limit=self.data.memory_limit or memory_limit),
         )
 
 

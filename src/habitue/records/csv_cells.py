@@ -5,7 +5,7 @@ from __future__ import annotations
 from habitue.files import FORMULA, HARMLESS, safe_cell
 from habitue.records.engine import Engine, literal, quoted
 
-__all__ = ["without_formulas"]
+__all__ = ["as_it_was", "without_formulas"]
 
 _FORMULA, _HARMLESS, _MARK = literal(f"^(?:{FORMULA})"), literal(HARMLESS), literal("'")
 
@@ -30,6 +30,24 @@ def without_formulas(engine: Engine, query: str) -> str:
         for name, kind in engine.columns(f"({query})").items()
     ]
     return f"SELECT {', '.join(columns)} FROM ({query})"
+
+
+def as_it_was(column: str) -> str:
+    """Return a column of text as `habitue.files.plain_cell` reads it back, as an expression of DuckDB's SQL.
+
+    Parameters
+    ----------
+    column : str
+        The column of a CSV file that `without_formulas` wrote, quoted where it needs to be.
+
+    Examples
+    --------
+    >>> from habitue.records import DuckDBEngine
+    >>> DuckDBEngine().rows(f"SELECT {as_it_was('id')} FROM (SELECT chr(39) || '=1+1' AS id)")
+    [('=1+1',)]
+    """
+    marked = f"starts_with({column}, {_MARK}) AND regexp_matches({column}, {_FORMULA})"
+    return f"CASE WHEN {marked} THEN substr({column}, 2) ELSE {column} END"
 
 
 def _cell(column: str) -> str:
