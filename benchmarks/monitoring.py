@@ -28,9 +28,9 @@ from habitue.evaluation.drift import judged
 from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.numerics import bgnbd, pareto_nbd
 from habitue.numerics.gamma_gamma import GammaGammaParams
-from habitue.pipelines.monitor_model import look
-from habitue.pipelines.monitor_records import records_found
-from habitue.pipelines.monitor_seen import Learned
+from habitue.pipelines.monitoring.model import look
+from habitue.pipelines.monitoring.records import records_found
+from habitue.pipelines.monitoring.seen import Learned
 from habitue.records import CustomerLog
 from habitue.records.simulators import PurchaseParams, simulate_log
 from habitue.snapshots import Snapshot, Window, stack, take_snapshot

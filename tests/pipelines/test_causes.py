@@ -10,7 +10,7 @@ import pytest
 
 import habitue as hb
 from habitue.pipelines.recipes import read_recipe
-from habitue.pipelines.score import score_customers
+from habitue.pipelines.scoring.in_memory import score_customers
 from habitue.pipelines.train import train
 from habitue.tracking import open_store
 

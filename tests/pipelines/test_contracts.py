@@ -17,7 +17,7 @@ from habitue.cli import EXIT_CODES
 from habitue.errors import SettingsError
 from habitue.pipelines.propose import main_kind_of
 from habitue.pipelines.recipes import Recipe, built_in_recipe, read_recipe
-from habitue.pipelines.score import score_customers
+from habitue.pipelines.scoring.in_memory import score_customers
 from habitue.pipelines.train import train
 from habitue.tracking import open_store
 

@@ -23,10 +23,10 @@ from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
 from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.pipelines.examine import write_quarantine
 from habitue.pipelines.forget import Forgotten, forget
-from habitue.pipelines.score import Scored, manifest_of, write_scores
-from habitue.pipelines.score_targets import BatchKey
-from habitue.pipelines.score_targets_files import HiveTarget
-from habitue.pipelines.score_work import lock_of, locked
+from habitue.pipelines.scoring.in_memory import Scored, manifest_of, write_scores
+from habitue.pipelines.scoring.targets import BatchKey
+from habitue.pipelines.scoring.targets_files import HiveTarget
+from habitue.pipelines.scoring.work import lock_of, locked
 from habitue.pipelines.settings import read_settings
 from habitue.pipelines.tell import tell
 from habitue.records import DuckDBEngine, read_log

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import habitue as hb
-from habitue.pipelines.monitored import Alarm, Monitored
+from habitue.pipelines.monitoring.monitored import Alarm, Monitored
 from habitue.pipelines.recipes import Recipe, built_in_recipe, recipe_from
 from habitue.pipelines.retrain import Due, what_is_due
 from habitue.tracking import Store, open_store, resolve, set_champion

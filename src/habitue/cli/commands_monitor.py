@@ -60,9 +60,9 @@ def monitor(
     and predictions whose outcomes are known with what the backtest promised. Ends with exit code 8 where
     there is an alarm. All is kept in MLflow, experiment "<name> monitoring".
     """
-    from habitue.pipelines.monitor import monitor as run
-    from habitue.pipelines.monitor import write_page
-    from habitue.pipelines.score_targets import target_of
+    from habitue.pipelines.monitoring.monitor import monitor as run
+    from habitue.pipelines.monitoring.monitor import write_page
+    from habitue.pipelines.scoring.targets import target_of
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json, log=log, clock=now)

@@ -27,9 +27,9 @@ from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
-    from habitue.pipelines.score_batch import Batch
-    from habitue.pipelines.score_batches import Target
-    from habitue.pipelines.score_features import Source
+    from habitue.pipelines.scoring.batch import Batch
+    from habitue.pipelines.scoring.batches import Target
+    from habitue.pipelines.scoring.features import Source
     from habitue.pipelines.settings import Settings
 
 __all__ = ["score"]
@@ -100,9 +100,9 @@ def score(
     A run that was killed goes on where it stopped when the same command is given again, and a batch that is
     there already is not made twice.
     """
-    from habitue.pipelines.score_answers import AskedReasons
-    from habitue.pipelines.score_batch import load_models, score_batch
-    from habitue.pipelines.score_targets import target_of
+    from habitue.pipelines.scoring.answers import AskedReasons
+    from habitue.pipelines.scoring.batch import load_models, score_batch
+    from habitue.pipelines.scoring.targets import target_of
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json, log=log, clock=now)
@@ -141,7 +141,7 @@ def _source(
     features: Path | None, cutoff: date | None, known: Settings, settings: Path, terminal: Terminal
 ) -> Source:
     """Return what is scored: a table of features where one is named, else the records of the settings."""
-    from habitue.pipelines.score_features import Prepared, Records
+    from habitue.pipelines.scoring.features import Prepared, Records
 
     if features is not None:
         return Prepared.at(features, cutoff, memory_limit=known.data.memory_limit)
@@ -151,7 +151,7 @@ def _source(
 
 def _beside(target: Target, settings: Path) -> Path:
     """Return where work in progress lies: in a folder of batches, beside a file, else beside the settings."""
-    from habitue.pipelines.score_targets_files import FileTarget, HiveTarget
+    from habitue.pipelines.scoring.targets_files import FileTarget, HiveTarget
 
     if isinstance(target, HiveTarget):
         return target.folder
@@ -160,7 +160,7 @@ def _beside(target: Target, settings: Path) -> Path:
 
 def _tell(terminal: Terminal, done: Batch, target: Target) -> None:
     """Say what came of it, and what there is to know of it."""
-    from habitue.pipelines.score_targets_files import FileTarget, sidecar_of
+    from habitue.pipelines.scoring.targets_files import FileTarget, sidecar_of
 
     told = done.manifest
     names = ", ".join(f"{one['name']}/{one['version']}" for one in told["models"])

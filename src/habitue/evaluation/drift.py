@@ -8,7 +8,7 @@ difference may be chance. `judged` takes the checks of a model together.
 
 The same people stand in both samples, at different ages. What a customer is like then and now goes along, so
 that two samples differ less than independent ones would: tests are on the safe side (docs: explanation,
-drift). This module reads no record; see `habitue.pipelines.monitor`.
+drift). This module reads no record; see `habitue.pipelines.monitoring.monitor`.
 """
 
 from __future__ import annotations

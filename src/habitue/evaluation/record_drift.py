@@ -1,6 +1,6 @@
 """Whether records still come as they did: their number, their gaps, what they leave out, and new levels.
 
-Everything is judged from counts a day, made elsewhere (`habitue.pipelines.monitor_records`): the last four
+Everything is judged from counts a day, made elsewhere (`habitue.pipelines.monitoring.records`): the last four
 weeks against the weeks before. Weeks, not rows, are what is counted in the tests: rows of one day come and go
 together, so that each by itself would make chance look too small.
 """

@@ -1,1 +1,1 @@
-"""The verbs: where pure parts meet disk, database and MLflow. One module per command."""
+"""The verbs: where pure parts meet disk, database and MLflow. One module, or one folder, per command."""

@@ -16,7 +16,7 @@ from habitue.evaluation import backtest
 from habitue.models import BGNBD, GammaGamma
 from habitue.pipelines.files import writable_folder
 from habitue.pipelines.recipes import built_in_recipe
-from habitue.pipelines.score import Scored, score_customers, write_scores
+from habitue.pipelines.scoring.in_memory import Scored, score_customers, write_scores
 from habitue.pipelines.tell import tell
 from habitue.pipelines.train import Trained, train
 from habitue.records import CustomerLog, datasets

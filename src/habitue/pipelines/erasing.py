@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from habitue.errors import DataError, SchemaError
-from habitue.pipelines.score_files import manifest_in, with_manifest
+from habitue.pipelines.scoring.files import manifest_in, with_manifest
 from habitue.records.csv_files import OPENERS, CsvDialect, sniff_csv
 from habitue.records.pseudonyms import as_customer_id
 

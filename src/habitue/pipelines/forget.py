@@ -21,8 +21,8 @@ from habitue.errors import DataError, SettingsError
 from habitue.files import safe_cell, sha256_of
 from habitue.pipelines.erasing import Wanted, after_forgetting, count_rows, write_without
 from habitue.pipelines.files import write_beside, write_text
-from habitue.pipelines.score import manifest_of
-from habitue.pipelines.score_files import json_in
+from habitue.pipelines.scoring.files import json_in
+from habitue.pipelines.scoring.in_memory import manifest_of
 from habitue.pipelines.stored import Places, half_written, mentions, places_of, stored_files
 from habitue.records.pseudonyms import as_customer_id, pseudonym
 

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, is_regressor
 from habitue import models
 from habitue.errors import SettingsError
 from habitue.evaluation import SCORES
-from habitue.pipelines.monitored import AlarmKind
+from habitue.pipelines.monitoring.monitored import AlarmKind
 from habitue.pipelines.settings import LONGEST_HORIZON, Strict, as_settings, read_toml
 
 __all__ = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from habitue.pipelines.monitored import last_monitored
+from habitue.pipelines.monitoring.monitored import last_monitored
 from habitue.pipelines.recipes import Recipe
 from habitue.records import CustomerLog
 from habitue.vocabulary import one_or_many

@@ -16,9 +16,9 @@ from pathlib import Path
 from habitue.errors import DataError, SettingsError
 from habitue.files import is_running, without_password
 from habitue.pipelines.erasing import QUARANTINE, Wanted, columns_of, is_table
-from habitue.pipelines.score_batches import BATCH
-from habitue.pipelines.score_files import manifest_in
-from habitue.pipelines.score_work import is_left
+from habitue.pipelines.scoring.batches import BATCH
+from habitue.pipelines.scoring.files import manifest_in
+from habitue.pipelines.scoring.work import is_left
 from habitue.pipelines.settings import located, read_settings
 
 __all__ = ["Places", "half_written", "mentions", "places_of", "stored_files"]

@@ -11,10 +11,10 @@ import pandas as pd
 
 from habitue.errors import DataError
 from habitue.files import sha256_of
-from habitue.pipelines.score import manifest_of
-from habitue.pipelines.score_files import json_in, read_scores
-from habitue.pipelines.score_targets import Target, target_of
-from habitue.pipelines.score_targets_files import FileTarget
+from habitue.pipelines.scoring.files import json_in, read_scores
+from habitue.pipelines.scoring.in_memory import manifest_of
+from habitue.pipelines.scoring.targets import Target, target_of
+from habitue.pipelines.scoring.targets_files import FileTarget
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What the last monitoring of a model found: read back by whoever decides whether to train again.
 
-It deliberately finds nothing itself; that is `habitue.pipelines.monitor`.
+It deliberately finds nothing itself; that is `habitue.pipelines.monitoring.monitor`.
 """
 
 from __future__ import annotations

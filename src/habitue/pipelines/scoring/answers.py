@@ -12,7 +12,7 @@ import pandas as pd
 
 from habitue.decisions.reasons import N_REASONS, whom_to_tell
 from habitue.numerics.many_rows import blocks
-from habitue.pipelines.score_models import BESIDE, Models, is_churn
+from habitue.pipelines.scoring.models import BESIDE, Models, is_churn
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel

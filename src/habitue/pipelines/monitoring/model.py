@@ -19,8 +19,8 @@ from habitue.evaluation.fit_curves import frequencies
 from habitue.evaluation.law_drift import law_drift, law_table
 from habitue.evaluation.matured import matured_checks, matured_scores
 from habitue.numerics.drift import population_stability_index
-from habitue.pipelines.monitor_matured import Batch, asked_later, matured_of
-from habitue.pipelines.monitor_seen import Learned, Seen, answer_column, target_of_answers
+from habitue.pipelines.monitoring.matured import Batch, asked_later, matured_of
+from habitue.pipelines.monitoring.seen import Learned, Seen, answer_column, target_of_answers
 from habitue.records import CustomerLog
 from habitue.snapshots import Population, Snapshot, Window, take_snapshots
 from habitue.snapshots.profile import Profile

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 from habitue.errors import DataError, SettingsError
-from habitue.pipelines.monitor import monitor
-from habitue.pipelines.monitor_records import records_found
-from habitue.pipelines.monitor_seen import Learned
-from habitue.pipelines.monitored import Alarm, Monitored, last_monitored
+from habitue.pipelines.monitoring.monitor import monitor
+from habitue.pipelines.monitoring.monitored import Alarm, Monitored, last_monitored
+from habitue.pipelines.monitoring.records import records_found
+from habitue.pipelines.monitoring.seen import Learned
 from habitue.records import CustomerLog, read_log
 from habitue.tracking import open_store
 from tests.conftest import Told, make_shop
@@ -193,7 +193,7 @@ def test_records_after_the_cutoff_change_nothing() -> None:
 @pytest.fixture(scope="module")
 def study() -> ModuleType:
     """Load the study from the benchmarks that lie beside the tests, or skip where they do not."""
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "monitoring.py"
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / "monitoring.py"
     if not path.is_file():
         pytest.skip("the benchmarks are not here")
     spec = importlib.util.spec_from_file_location("monitoring_study", path)

@@ -20,15 +20,15 @@ import pytest
 
 from habitue.errors import DataError, SettingsError, UnavailableError
 from habitue.files import safe_cells
-from habitue.pipelines import score_answers
 from habitue.pipelines.features import choose_features, write_features
-from habitue.pipelines.score import score_customers
-from habitue.pipelines.score_answers import AskedReasons
-from habitue.pipelines.score_batch import Batch, load_models, score_batch
-from habitue.pipelines.score_features import Prepared, Records
-from habitue.pipelines.score_models import Models
-from habitue.pipelines.score_targets import target_of
-from habitue.pipelines.score_work import locked
+from habitue.pipelines.scoring import answers as score_answers
+from habitue.pipelines.scoring.answers import AskedReasons
+from habitue.pipelines.scoring.batch import Batch, load_models, score_batch
+from habitue.pipelines.scoring.features import Prepared, Records
+from habitue.pipelines.scoring.in_memory import score_customers
+from habitue.pipelines.scoring.models import Models
+from habitue.pipelines.scoring.targets import target_of
+from habitue.pipelines.scoring.work import locked
 from habitue.records import CustomerLog, read_log
 from habitue.tracking import open_store
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from habitue.errors import SettingsError
-from habitue.pipelines import score_answers
-from habitue.pipelines.score_answers import AskedReasons
-from habitue.pipelines.score_batches import BatchKey, Target
-from habitue.pipelines.score_features import Source
-from habitue.pipelines.score_making import Making
-from habitue.pipelines.score_models import Models, models_of
-from habitue.pipelines.score_plan import Plan, plan_of
-from habitue.pipelines.score_targets_files import FileTarget
-from habitue.pipelines.score_work import Work, lock_of, locked, place_of, sweep
+from habitue.pipelines.scoring import answers as score_answers
+from habitue.pipelines.scoring.answers import AskedReasons
+from habitue.pipelines.scoring.batches import BatchKey, Target
+from habitue.pipelines.scoring.features import Source
+from habitue.pipelines.scoring.making import Making
+from habitue.pipelines.scoring.models import Models, models_of
+from habitue.pipelines.scoring.plan import Plan, plan_of
+from habitue.pipelines.scoring.targets_files import FileTarget
+from habitue.pipelines.scoring.work import Work, lock_of, locked, place_of, sweep
 
 if TYPE_CHECKING:
     from habitue.tracking import Store

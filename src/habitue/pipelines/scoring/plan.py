@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from habitue.pipelines.score_answers import AskedReasons
-from habitue.pipelines.score_batches import BatchKey
-from habitue.pipelines.score_features import Source
-from habitue.pipelines.score_models import Models, feature_set, is_churn
+from habitue.pipelines.scoring.answers import AskedReasons
+from habitue.pipelines.scoring.batches import BatchKey
+from habitue.pipelines.scoring.features import Source
+from habitue.pipelines.scoring.models import Models, feature_set, is_churn
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel

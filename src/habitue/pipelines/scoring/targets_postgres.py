@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from habitue.errors import SettingsError, UnavailableError
 from habitue.files import has_password
-from habitue.pipelines.score_batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
-from habitue.pipelines.score_postgres import Session, connected
-from habitue.pipelines.score_rows import SQL_TYPES, Content, quoted_name, rows_of, table_schema
+from habitue.pipelines.scoring.batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
+from habitue.pipelines.scoring.postgres import Session, connected
+from habitue.pipelines.scoring.rows import SQL_TYPES, Content, quoted_name, rows_of, table_schema
 
 __all__ = ["PostgresTarget", "postgres_target"]
 

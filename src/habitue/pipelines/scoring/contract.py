@@ -20,7 +20,7 @@ import pandas as pd
 from pandas.util import hash_array
 
 from habitue.errors import SchemaError
-from habitue.pipelines.score_contract_rules import (
+from habitue.pipelines.scoring.contract_rules import (
     HISTORY,
     Finding,
     Limits,

@@ -16,14 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from habitue.errors import DataError
-from habitue.pipelines import score_answers
-from habitue.pipelines.score_answers import FloatArray, answers_of, deciles, joined, reasons_for_chunk
-from habitue.pipelines.score_columns import as_table, completed, schema_of
-from habitue.pipelines.score_contract import check_contract
-from habitue.pipelines.score_features import FeatureFile, Source
-from habitue.pipelines.score_models import Models
-from habitue.pipelines.score_plan import Plan, model_of
-from habitue.pipelines.score_work import Work
+from habitue.pipelines.scoring import answers as score_answers
+from habitue.pipelines.scoring.answers import FloatArray, answers_of, deciles, joined, reasons_for_chunk
+from habitue.pipelines.scoring.columns import as_table, completed, schema_of
+from habitue.pipelines.scoring.contract import check_contract
+from habitue.pipelines.scoring.features import FeatureFile, Source
+from habitue.pipelines.scoring.models import Models
+from habitue.pipelines.scoring.plan import Plan, model_of
+from habitue.pipelines.scoring.work import Work
 from habitue.snapshots.profile import Profile
 from habitue.vocabulary import one_or_many
 

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.features import FEATURES, Feature, build, matrix
-from habitue.pipelines.score_answers import Chunk
-from habitue.pipelines.score_models import Base, Models
+from habitue.pipelines.scoring.answers import Chunk
+from habitue.pipelines.scoring.models import Base, Models
 from habitue.records import CustomerLog, DuckDBEngine, Engine, History, TableCheck
 from habitue.records.csv_cells import as_it_was
 from habitue.records.dialects import translated

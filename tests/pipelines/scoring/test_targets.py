@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from habitue.errors import DataError, SettingsError, UnavailableError
-from habitue.pipelines.score_targets import BatchKey, Target, key_of, read_batches, target_of
+from habitue.pipelines.scoring.targets import BatchKey, Target, key_of, read_batches, target_of
 
 KEY = BatchKey(date(2024, 12, 31), 91, (("habitue-churn", 3), ("habitue-clv", 2)))
 NEWER = BatchKey(date(2024, 12, 31), 91, (("habitue-churn", 4), ("habitue-clv", 2)))

@@ -25,8 +25,8 @@ from habitue.models import (
     ValueAnswers,
     ValueInterval,
 )
-from habitue.pipelines.score import Scored, score_customers
-from habitue.pipelines.score_columns import SCORE_COLUMNS
+from habitue.pipelines.scoring.columns import SCORE_COLUMNS
+from habitue.pipelines.scoring.in_memory import Scored, score_customers
 from habitue.tracking import Store, log_training, open_store
 from habitue.vocabulary import describe
 

@@ -1,7 +1,7 @@
 """Scores in memory: registered models answer for every customer of a log, in one frame.
 
 For a notebook, and wherever the frame fits in memory. `habitue score` makes a batch of any size
-(`habitue.pipelines.score_batch`) from the same parts, and of the same answers.
+(`habitue.pipelines.scoring.batch`) from the same parts, and of the same answers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from habitue.pipelines.score_answers import (
+from habitue.pipelines.scoring.answers import (
     AskedReasons,
     Chunk,
     answers_of,
@@ -25,12 +25,12 @@ from habitue.pipelines.score_answers import (
     joined,
     reasons_for_chunk,
 )
-from habitue.pipelines.score_batches import BatchKey
-from habitue.pipelines.score_columns import SCORE_COLUMNS, as_table, completed, schema_of
-from habitue.pipelines.score_features import frames_of, recorded
-from habitue.pipelines.score_models import Models, models_of
-from habitue.pipelines.score_plan import model_of
-from habitue.pipelines.score_targets_files import FileTarget, sidecar_of
+from habitue.pipelines.scoring.batches import BatchKey
+from habitue.pipelines.scoring.columns import SCORE_COLUMNS, as_table, completed, schema_of
+from habitue.pipelines.scoring.features import frames_of, recorded
+from habitue.pipelines.scoring.models import Models, models_of
+from habitue.pipelines.scoring.plan import model_of
+from habitue.pipelines.scoring.targets_files import FileTarget, sidecar_of
 from habitue.records import CustomerLog
 
 if TYPE_CHECKING:

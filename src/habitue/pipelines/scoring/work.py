@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from habitue import __version__
 from habitue.errors import SettingsError, UnavailableError
 from habitue.files import DISK_FULL, write_whole
-from habitue.pipelines.score_batches import BatchKey
+from habitue.pipelines.scoring.batches import BatchKey
 
 __all__ = ["Work", "is_left", "lock_of", "locked", "place_of", "sweep"]
 

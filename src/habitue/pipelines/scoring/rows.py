@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pandas.util import hash_pandas_object
 
 from habitue.errors import DataError
-from habitue.pipelines.score_batches import BATCH
+from habitue.pipelines.scoring.batches import BATCH
 
 __all__ = ["SQL_TYPES", "Content", "quoted_name", "rows_of", "table_schema"]
 

@@ -15,7 +15,7 @@ import pytest
 from habitue.cli import EXIT_CODES
 from habitue.errors import DataError, SettingsError
 from habitue.pipelines.examine import examine, write_quarantine
-from habitue.pipelines.score import check_target, manifest_of, score_customers, write_scores
+from habitue.pipelines.scoring.in_memory import check_target, manifest_of, score_customers, write_scores
 from habitue.pipelines.tell import tell
 from habitue.records import Source, read_log, read_records
 from habitue.tracking import Store, open_store
@@ -47,7 +47,7 @@ def test_same_input_in_another_order_gives_the_same_scores(orders: pd.DataFrame,
 
 def test_chunks_do_not_show(orders: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = score(orders, store).frame
-    monkeypatch.setattr("habitue.pipelines.score_answers.CHUNK", 37)
+    monkeypatch.setattr("habitue.pipelines.scoring.answers.CHUNK", 37)
     said: list[str] = []
     pd.testing.assert_frame_equal(score(orders, store, progress=said.append).frame, whole)
     assert "customers 297 to 300 of 300" in said

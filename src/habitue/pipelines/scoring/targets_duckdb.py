@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from habitue.errors import SettingsError, UnavailableError
 from habitue.pipelines.files import writable_folder
-from habitue.pipelines.score_batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
-from habitue.pipelines.score_rows import SQL_TYPES, Content, quoted_name, rows_of, table_schema
+from habitue.pipelines.scoring.batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
+from habitue.pipelines.scoring.rows import SQL_TYPES, Content, quoted_name, rows_of, table_schema
 
 __all__ = ["DuckDBTarget", "duckdb_target"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from habitue.pipelines.score_contract import Contract, check_contract
+from habitue.pipelines.scoring.contract import Contract, check_contract
 from habitue.records import CustomerLog, read_log
 from habitue.records.datasets import cdnow
 from habitue.snapshots import Population, Window, learn_population, stack, take_snapshot, training_cutoffs

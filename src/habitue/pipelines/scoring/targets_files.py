@@ -21,8 +21,8 @@ import pyarrow as pa
 from habitue.errors import SettingsError, UnavailableError
 from habitue.files import DISK_FULL, is_running, sha256_of, write_whole
 from habitue.pipelines.files import writable_folder
-from habitue.pipelines.score_batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
-from habitue.pipelines.score_files import (
+from habitue.pipelines.scoring.batches import BATCH, BatchKey, another_wrote, key_of, no_such_batch
+from habitue.pipelines.scoring.files import (
     json_in,
     manifest_in,
     read_scores,

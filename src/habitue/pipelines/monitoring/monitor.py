@@ -20,17 +20,17 @@ from habitue.errors import SettingsError
 from habitue.evaluation.drift import judged
 from habitue.numerics.many_rows import blocks
 from habitue.pipelines.files import write_text
-from habitue.pipelines.monitor_matured import Batch, batches_of
-from habitue.pipelines.monitor_model import look
-from habitue.pipelines.monitor_records import RecordsFound, records_found
-from habitue.pipelines.monitor_seen import Learned, Seen, answer_column
-from habitue.pipelines.monitored import ALARM_KINDS, Alarm, Monitored
+from habitue.pipelines.monitoring.matured import Batch, batches_of
+from habitue.pipelines.monitoring.model import look
+from habitue.pipelines.monitoring.monitored import ALARM_KINDS, Alarm, Monitored
+from habitue.pipelines.monitoring.records import RecordsFound, records_found
+from habitue.pipelines.monitoring.seen import Learned, Seen, answer_column
 from habitue.records import CustomerLog
 from habitue.report.monitor_facts import ModelFacts, MonitorFacts
 from habitue.report.monitor_page import render_monitor
 
 if TYPE_CHECKING:
-    from habitue.pipelines.score_targets import Target
+    from habitue.pipelines.scoring.targets import Target
     from habitue.tracking import LoadedModel, ModelVersion, Store
 
 __all__ = ["FALSE_ALARM_RATE", "FLOOR", "MonitoredModel", "Monitoring", "monitor", "write_page"]
@@ -57,7 +57,7 @@ class MonitoredModel:
     version : ModelVersion
         Which one.
     monitored : Monitored
-        Cutoff, version and alarms, as `habitue.pipelines.monitored.last_monitored` reads them back.
+        Cutoff, version and alarms, as `last_monitored` of `monitored` reads them back.
     facts : ModelFacts
         All of it.
     run_id : str

@@ -17,7 +17,7 @@ from habitue.records import CustomerLog
 from habitue.snapshots import Window, take_snapshot
 
 if TYPE_CHECKING:
-    from habitue.pipelines.score_targets import Target
+    from habitue.pipelines.scoring.targets import Target
 
 __all__ = ["ASKED_LATER", "Batch", "asked_later", "batches_of", "matured_of"]
 
@@ -68,7 +68,7 @@ def batches_of(target: Target, name: str, answer: str, *, until: date) -> list[B
     list of Batch
         By cutoff; at most the last twelve.
     """
-    from habitue.pipelines.score_targets import read_batches
+    from habitue.pipelines.scoring.targets import read_batches
 
     found: list[Batch] = []
     for key, frame in read_batches(target, model=name, columns=["customer_id", answer]):

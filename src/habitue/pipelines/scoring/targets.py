@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from habitue.errors import SettingsError
 from habitue.files import without_password
-from habitue.pipelines.score_batches import BatchKey, Target, key_of
-from habitue.pipelines.score_targets_files import FileTarget, HiveTarget
+from habitue.pipelines.scoring.batches import BatchKey, Target, key_of
+from habitue.pipelines.scoring.targets_files import FileTarget, HiveTarget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +42,11 @@ def target_of(text: str) -> Target:
     ('scores', 'scores.csv')
     """
     if text.startswith(("postgresql://", "postgres://")):
-        from habitue.pipelines.score_targets_postgres import postgres_target
+        from habitue.pipelines.scoring.targets_postgres import postgres_target
 
         return postgres_target(text)
     if text.startswith("duckdb://") or Path(text).suffix in {".duckdb", ".db"}:
-        from habitue.pipelines.score_targets_duckdb import duckdb_target
+        from habitue.pipelines.scoring.targets_duckdb import duckdb_target
 
         return duckdb_target(text)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):

@@ -1,0 +1,1 @@
+"""`habitue monitor`: whether registered models still speak of the customers they learned from."""
