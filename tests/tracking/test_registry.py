@@ -96,7 +96,7 @@ def test_where_nothing_is_registered_the_way_out_is_told(tmp_path: Path) -> None
         (
             "habitue-churn@shadwo",
             r"no alias 'shadwo'; did you mean 'shadow'\? its aliases are: shadow \(version 2\); "
-            "its versions are: 1, 2$",
+            "its versions are: 1, 2; name one, such as habitue-churn/2$",
         ),
         ("", "names no model; expected a form like habitue-clv@champion"),
         ("habitue-churn/latest", "names no model"),

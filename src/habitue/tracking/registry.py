@@ -372,9 +372,10 @@ def _what_there_is(client: MlflowClient, name: str, alias: str, number: str | No
     if number:
         return f"{name} has no version {number}; its versions are: {numbers}"
     told = _listed(f"{key} (version {value})" for key, value in sorted(aliases.items()))
+    instead = f"; name one, such as {name}/{versions[-1]}" if versions else ""
     return (
         f"{name} has no alias {alias!r}; {_close(alias, aliases)}its aliases are: {told}; "
-        f"its versions are: {numbers}"
+        f"its versions are: {numbers}{instead}"
     )
 
 
