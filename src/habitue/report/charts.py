@@ -101,7 +101,8 @@ def value_distribution(bins: Sequence[Bin], *, currency: str) -> str:
         axes.set_xticks(
             list(places), [_short_band(b) for b in bins], rotation=35, ha="right", rotation_mode="anchor"
         )
-        axes.set(xlabel=f"expected spend ({drawable(currency)})", ylabel="customers")
+        unit = f" ({drawable(currency)})" if currency else ""
+        axes.set(xlabel=f"expected spend{unit}", ylabel="customers")
         axes.tick_params(axis="x", length=0)
         _counts(axes)
         top = max(bins, key=lambda b: b.n)

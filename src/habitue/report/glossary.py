@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from habitue.report.wording import day, percent
+from habitue.report.wording import day
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Term", "glossary"]
@@ -65,7 +65,7 @@ def glossary(
     end, days = day(cutoff + timedelta(days=horizon)), one_or_many(horizon, "day")
     level = "" if interval_level is None else f" in {100 * interval_level:.0f} of 100 cases"
     today = (
-        f" What comes later counts less, by {percent(discount_rate, digits=1)} a year."
+        f" What comes later counts less, by {100 * discount_rate:g}\N{NO-BREAK SPACE}% a year."
         if discount_rate
         else ""
     )
