@@ -15,14 +15,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from habitue.errors import SettingsError
 from habitue.evaluation.deciles import cumulative_sums
 from habitue.evaluation.pairs import check_labels, check_pair
 from habitue.evaluation.ranking import FloatArray, ratio
+from habitue.numerics.shares import wilson_interval
 
-__all__ = ["decile_table", "gains", "reliability", "totals", "tracking_error", "wilson_interval"]
+__all__ = ["decile_table", "gains", "reliability", "totals", "tracking_error"]
 
 _N_DECILES: Final = 10
 _UPPER: Final = 0.975  # of two-sided intervals at 95 %
@@ -252,36 +253,6 @@ def tracking_error(outcome: npt.ArrayLike, prediction: npt.ArrayLike, cutoffs: n
     errors = totals(outcome, prediction, cutoffs)["error"].to_numpy(dtype=np.float64)
     defined = np.abs(errors[np.isfinite(errors)])
     return float(defined.mean()) if defined.size else np.nan
-
-
-def wilson_interval(rate: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Bound a rate that was seen in some customers, with 95 % confidence.
-
-    Parameters
-    ----------
-    rate : array of shape (k,)
-        Shares seen, in [0, 1].
-    count : array of shape (k,)
-        In how many customers, above 0; need not be whole.
-
-    Returns
-    -------
-    tuple of two arrays of shape (k,)
-        Lower and upper ends, in [0, 1].
-
-    References
-    ----------
-    Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
-
-    Examples
-    --------
-    >>> [end.round(4) for end in wilson_interval(np.array([0.0, 0.5]), np.array([10.0, 10.0]))]
-    [array([0.    , 0.2366]), array([0.2775, 0.7634])]
-    """
-    z2 = norm.ppf(_UPPER) ** 2
-    centre = (rate + z2 / (2.0 * count)) / (1.0 + z2 / count)
-    half = np.sqrt(z2 * (rate * (1.0 - rate) / count + z2 / (4.0 * count**2))) / (1.0 + z2 / count)
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
 def _bin_means(key: FloatArray, n_bins: int, *values: FloatArray) -> tuple[FloatArray, list[FloatArray]]:

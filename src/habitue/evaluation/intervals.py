@@ -15,10 +15,10 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from habitue.errors import DataError, SettingsError
-from habitue.evaluation.curves import wilson_interval
 from habitue.evaluation.losses import pinball
 from habitue.evaluation.pairs import check_labels, check_numbers, check_pair
 from habitue.evaluation.ranking import FloatArray
+from habitue.numerics.shares import wilson_interval
 
 __all__ = ["coverage_table", "crps_from_quantiles", "decile_groups", "interval_score", "is_inside"]
 

@@ -24,6 +24,7 @@ A family's functions have the same names everywhere (``log_likelihood``, ``p_ali
     sbg  bdw                       contracts                   bdw_survival, long_sums
     gamma_gamma                    spend
     drift  many_tests              whether two samples differ; which of many tests to believe
+    shares                         intervals for a share, and for promoters less detractors
     quantile_bins                  bins that hold equal shares, point masses apart
     seasons  season_totals         the year's profile and its clock; totals that go wrong together
     discounting  purchases         money later; what simulators return
