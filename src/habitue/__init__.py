@@ -13,6 +13,7 @@ The folders tell the journey; each package imports only packages to the left of 
     models       estimators with the scikit-learn contract
     evaluation   how good, and when: scores per customer, backtests
     decisions    what to do: reasons in words
+    scorecard    where loyalty stands: so far what surveys say
     report       told: one HTML page
     tracking     remembered: MLflow
     pipelines    the verbs behind the command line
