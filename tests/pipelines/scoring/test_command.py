@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -110,13 +109,14 @@ def test_killed_at_each_step_from_records_on_it_goes_on(
     steps = [one["text"] for one in lines(log) if one["event"] == "step"]
     assert len(steps) > 5
     (expected,) = (pd.read_parquet(path) for path in (tmp_path / "alone").rglob("*.parquet"))
-    # The first step opens the records; each run dies at the next one, and the last has its way.
+    # Each run dies at a later step; on a busy machine one may be done before the signal comes.
+    n_killed = 0
     for n_steps in range(1, len(steps) + 1):
         log.write_text("", encoding="utf-8")
-        _killed_after(n_steps, [sys.executable, "-m", "habitue", *ask], shop, log)
+        n_killed += _killed_after(n_steps, [sys.executable, "-m", "habitue", *ask], shop, log)
         for path in hive.rglob("*.parquet"):  # hidden ones, too
-            assert n_steps == len(steps)
             assert len(pd.read_parquet(path)) == len(expected)
+    assert n_killed > len(steps) // 2
     told = command(shop, *ask, "--json")
     assert told.code == 0, told.err
     (path,) = hive.rglob("*.parquet")
@@ -127,12 +127,13 @@ def test_killed_at_each_step_from_records_on_it_goes_on(
     assert list(work.iterdir()) == []
 
 
-def _killed_after(n_steps: int, arguments: list[str], folder: Path, log: Path) -> None:
-    """Run a command until its log has so many steps, and kill it that moment."""
+def _killed_after(n_steps: int, arguments: list[str], folder: Path, log: Path) -> bool:
+    """Run a command until its log has so many steps, kill it that moment, and tell whether that ended it."""
     with subprocess.Popen(
         arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while process.poll() is None and log.read_text(encoding="utf-8").count('"step"') < n_steps:
             time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL, f"ended before step {n_steps}"
+        process.kill()
+    assert process.returncode in {0, -signal.SIGKILL}
+    return process.returncode != 0
