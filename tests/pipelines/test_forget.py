@@ -23,7 +23,8 @@ from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
 from habitue.models import BGNBD, BTYDChurnClassifier, ChurnAnswers
 from habitue.pipelines.examine import write_quarantine
 from habitue.pipelines.forget import Forgotten, forget
-from habitue.pipelines.scoring.in_memory import Scored, manifest_of, write_scores
+from habitue.pipelines.scoring.files import sidecar_of
+from habitue.pipelines.scoring.in_memory import Scored, write_scores
 from habitue.pipelines.scoring.targets import BatchKey
 from habitue.pipelines.scoring.targets_files import HiveTarget
 from habitue.pipelines.scoring.work import lock_of, locked
@@ -194,7 +195,7 @@ def test_everybody_else_is_as_before(project: Path, made: Path) -> None:
 
 def test_scores_manifest_and_report_fit_together_again(project: Path) -> None:
     forgotten(project)
-    manifest = json.loads(manifest_of(project / "out/scores.parquet").read_text())
+    manifest = json.loads(sidecar_of(project / "out/scores.parquet").read_text())
     assert (manifest["n_customers"], manifest["forgotten"]) == (59, 1)
     assert "forgetting" not in manifest
     store = open_store(project / "mlruns")
@@ -329,7 +330,7 @@ def test_what_interrupted_runs_left_is_deleted(project: Path) -> None:
 
 
 def test_a_manifest_of_other_scores_is_not_made_to_fit(project: Path) -> None:
-    manifest = manifest_of(project / "out/scores.parquet")
+    manifest = sidecar_of(project / "out/scores.parquet")
     changed = {**json.loads(manifest.read_text()), "sha256": "0" * 64}
     manifest.write_text(json.dumps(changed))
     forgotten(project)

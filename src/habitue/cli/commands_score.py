@@ -160,7 +160,8 @@ def _beside(target: Target, settings: Path) -> Path:
 
 def _tell(terminal: Terminal, done: Batch, target: Target) -> None:
     """Say what came of it, and what there is to know of it."""
-    from habitue.pipelines.scoring.targets_files import FileTarget, sidecar_of
+    from habitue.pipelines.scoring.files import sidecar_of
+    from habitue.pipelines.scoring.targets_files import FileTarget
 
     told = done.manifest
     names = ", ".join(f"{one['name']}/{one['version']}" for one in told["models"])

@@ -287,25 +287,32 @@ def _refuse_twice(frame: pd.DataFrame, names: Sequence[str]) -> None:
 
 def _values(frame: pd.DataFrame, names: Sequence[str], levels: Levels) -> FloatArray:
     """Return columns as numbers, side by side, and warn of categories that were not there in fitting."""
-    unseen: dict[str, pd.Series] = {}
     # Column by column takes longer than the trees do for one customer: not where nothing is to be read.
-    as_they_are = not levels and (frame.dtypes[list(names)] == np.float64).all()
-    if as_they_are:
-        values = np.asfortranarray(frame[list(names)].to_numpy())
+    if not levels and (frame.dtypes[list(names)] == np.float64).all():
+        values, unseen = np.asfortranarray(frame[list(names)].to_numpy()), {}
     else:
-        values = np.empty((len(frame), len(names)), order="F")  # written and read by columns
-    for at, name in enumerate(() if as_they_are else names):
+        values, unseen = _column_by_column(frame, names, levels)
+    ends = (end.reduce(values, axis=0, initial=0.0) for end in (np.fmax, np.fmin))
+    if infinite := np.flatnonzero(np.isinf(list(ends)).any(axis=0)).tolist():
+        raise DataError(_no_infinity(values[:, infinite], [names[at] for at in infinite], frame.index))
+    _warn_of({name: strange for name, strange in unseen.items() if len(strange)}, len(frame))
+    return values
+
+
+def _column_by_column(
+    frame: pd.DataFrame, names: Sequence[str], levels: Levels
+) -> tuple[FloatArray, dict[str, pd.Series]]:
+    """Return columns of whatever type as numbers, and the categories of each that have no number."""
+    values = np.empty((len(frame), len(names)), order="F")  # written and read by columns
+    unseen: dict[str, pd.Series] = {}
+    for at, name in enumerate(names):
         column = cast("pd.Series", frame[name])
         if name in levels:
             values[:, at] = _codes(column, levels[name])
             unseen[name] = column.loc[np.isnan(values[:, at]) & column.notna().to_numpy()]
         else:
             values[:, at] = _numbers(column)
-    ends = (end.reduce(values, axis=0, initial=0.0) for end in (np.fmax, np.fmin))
-    if infinite := np.flatnonzero(np.isinf(list(ends)).any(axis=0)).tolist():
-        raise DataError(_no_infinity(values[:, infinite], [names[at] for at in infinite], frame.index))
-    _warn_of({name: strange for name, strange in unseen.items() if len(strange)}, len(frame))
-    return values
+    return values, unseen
 
 
 def _numbers(column: pd.Series) -> FloatArray:

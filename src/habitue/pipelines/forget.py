@@ -21,8 +21,7 @@ from habitue.errors import DataError, SettingsError
 from habitue.files import safe_cell, sha256_of
 from habitue.pipelines.erasing import Wanted, after_forgetting, count_rows, write_without
 from habitue.pipelines.files import write_beside, write_text
-from habitue.pipelines.scoring.files import json_in
-from habitue.pipelines.scoring.in_memory import manifest_of
+from habitue.pipelines.scoring.files import json_in, sidecar_of
 from habitue.pipelines.stored import Places, half_written, mentions, places_of, stored_files
 from habitue.records.pseudonyms import as_customer_id, pseudonym
 
@@ -216,12 +215,12 @@ def _bring_up_to_date(path: Path) -> None:
 
 def _manifest(path: Path) -> dict[str, Any]:
     """Read what lies beside a scores file; empty where there is none."""
-    manifest = json_in(manifest_of(path)) or {}
+    manifest = json_in(sidecar_of(path)) or {}
     return manifest if manifest.get("file") == path.name else {}
 
 
 def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    write_text(manifest_of(path), json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_text(sidecar_of(path), json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 # --- what is not done

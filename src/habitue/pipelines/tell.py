@@ -11,8 +11,7 @@ import pandas as pd
 
 from habitue.errors import DataError
 from habitue.files import sha256_of
-from habitue.pipelines.scoring.files import json_in, read_scores
-from habitue.pipelines.scoring.in_memory import manifest_of
+from habitue.pipelines.scoring.files import json_in, read_scores, sidecar_of
 from habitue.pipelines.scoring.targets import Target, target_of
 from habitue.pipelines.scoring.targets_files import FileTarget
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
@@ -132,7 +131,7 @@ def _newest(target: Target) -> tuple[dict[str, Any], pd.DataFrame]:
 def _read_manifest(scores: Path) -> dict[str, Any]:
     if not scores.is_file():
         raise DataError(f"There are no scores at {scores}. Make them with: habitue score")
-    path = manifest_of(scores)
+    path = sidecar_of(scores)
     manifest = json_in(path)
     if manifest is None or "sha256" not in manifest:
         raise DataError(f"{scores} has no readable manifest ({path.name}) beside it; score again.")

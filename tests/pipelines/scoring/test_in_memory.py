@@ -15,7 +15,9 @@ import pytest
 from habitue.cli import EXIT_CODES
 from habitue.errors import DataError, SettingsError
 from habitue.pipelines.examine import examine, write_quarantine
-from habitue.pipelines.scoring.in_memory import check_target, manifest_of, score_customers, write_scores
+from habitue.pipelines.scoring.files import sidecar_of
+from habitue.pipelines.scoring.in_memory import score_customers, write_scores
+from habitue.pipelines.scoring.targets_files import FileTarget
 from habitue.pipelines.tell import tell
 from habitue.records import Source, read_log, read_records
 from habitue.tracking import Store, open_store
@@ -58,7 +60,7 @@ def test_written_scores_and_manifest_belong_together(
 ) -> None:
     scored = score(orders, store)
     manifest = json.loads(write_scores(scored, tmp_path / "s.parquet").read_text("utf-8"))
-    assert manifest_of(tmp_path / "s.parquet").name == "s.manifest.json"
+    assert sidecar_of(tmp_path / "s.parquet").name == "s.manifest.json"
     assert manifest["n_customers"] == 300
     assert [one["role"] for one in manifest["models"]] == ["churn", "clv"]
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "s.parquet"), scored.frame, check_dtype=False)
@@ -116,10 +118,10 @@ def test_two_answers_to_one_question_are_refused(orders: pd.DataFrame, store: St
 def test_wrong_targets_are_told_before_any_work(tmp_path: Path) -> None:
     for path in (tmp_path / "a.xlsx", tmp_path / "a"):
         with pytest.raises(SettingsError, match=r"\.parquet or \.csv"):
-            check_target(path)
+            FileTarget(path).check()
     (tmp_path / "b.csv").mkdir()
     with pytest.raises(SettingsError):
-        check_target(tmp_path / "b.csv")
+        FileTarget(tmp_path / "b.csv").check()
 
 
 @pytest.mark.filterwarnings("ignore::habitue.errors.HabitueWarning")

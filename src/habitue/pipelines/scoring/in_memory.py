@@ -28,15 +28,16 @@ from habitue.pipelines.scoring.answers import (
 from habitue.pipelines.scoring.batches import BatchKey
 from habitue.pipelines.scoring.columns import SCORE_COLUMNS, as_table, completed, schema_of
 from habitue.pipelines.scoring.features import frames_of, recorded
+from habitue.pipelines.scoring.files import sidecar_of
 from habitue.pipelines.scoring.models import Models, models_of
 from habitue.pipelines.scoring.plan import model_of
-from habitue.pipelines.scoring.targets_files import FileTarget, sidecar_of
+from habitue.pipelines.scoring.targets_files import FileTarget
 from habitue.records import CustomerLog
 
 if TYPE_CHECKING:
     from habitue.tracking import LoadedModel, Store
 
-__all__ = ["SCORE_COLUMNS", "Scored", "check_target", "manifest_of", "score_customers", "write_scores"]
+__all__ = ["SCORE_COLUMNS", "Scored", "score_customers", "write_scores"]
 
 Progress = Callable[[str], None]
 
@@ -200,32 +201,4 @@ def write_scores(scored: Scored, path: Path) -> Path:
     table = as_table(scored.frame, schema)
     target.check()
     target.write(key, iter(table.to_batches()), schema, told, replace=True)
-    return sidecar_of(path)
-
-
-def check_target(path: Path) -> Path:
-    """Make sure, before any work, that scores can be written there.
-
-    Parameters
-    ----------
-    path : Path
-        Must end in .parquet or .csv; its folder is made if need be.
-
-    Raises
-    ------
-    SettingsError
-        Where the ending is another, it is a folder, or its folder cannot be written to.
-    """
-    FileTarget(path).check()
-    return path
-
-
-def manifest_of(path: Path) -> Path:
-    """Return where the manifest of a scores file lies.
-
-    Parameters
-    ----------
-    path : Path
-        The scores file.
-    """
     return sidecar_of(path)

@@ -30,7 +30,7 @@ from habitue.pipelines.scoring.files import (
     write_scores_file,
 )
 
-__all__ = ["FileTarget", "HiveTarget", "sidecar_of"]
+__all__ = ["FileTarget", "HiveTarget"]
 
 
 @dataclass(frozen=True)
