@@ -184,6 +184,9 @@ _ALSO: Mapping[str, Mapping[str, str]] = {
         rf"_?{_DAY}"
         r"|(customer_|member_)?since|joined",
         "segment": r"customer_(segment|group)|segment_name",
+        "consent": r"(data|analytics|profiling|processing|gdpr|privacy)_?consent|consented",
+        "contactable": r"(marketing|e?mail|contact)_?(consent|opt_?in|permission|allowed)"
+        r"|(may|can)_(be_)?contact(ed)?|opt(ed)?_?in|subscribed",
     },
 }
 """Names that mean an optional column, beside its own."""

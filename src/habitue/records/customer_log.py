@@ -30,7 +30,7 @@ from habitue.records.days import as_day
 from habitue.records.door import Reading, TableCheck
 from habitue.records.engine import DuckDBEngine, Engine, literal
 from habitue.records.extending import add_batches, extendable, refuse_earlier_end, staged_batches
-from habitue.records.history import History
+from habitue.records.history import History, consenting
 from habitue.records.sources import Relation, open_source
 from habitue.records.store import close_store, kept_log
 from habitue.vocabulary import one_or_many
@@ -296,7 +296,14 @@ class CustomerLog:
         main = "transactions" if "transactions" in checks else "contracts"
         self.first_day: date = days_of(engine, main)[0]
         self.observed_until: date = until or last_day(engine, checks, today=today)
-        self.n_customers = int(engine.rows(f"SELECT count(DISTINCT customer_id) FROM {main}")[0][0])
+        agreed = consenting(engine, list(checks))
+        of_whom = f" WHERE {agreed}" if agreed else ""
+        self.n_customers = int(engine.rows(f"SELECT count(DISTINCT customer_id) FROM {main}{of_whom}")[0][0])
+        if agreed and not self.n_customers:
+            raise DataError(
+                "No customer has consented, so there is nobody whose records may be used. Only yes (true, 1) "
+                "in the column consent counts; leave it out where their use rests on other grounds."
+            )
         if isinstance(engine, DuckDBEngine):
             close_store(engine, until)
 

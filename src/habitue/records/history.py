@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from habitue.records.engine import Engine, quoted
-from habitue.records.schema import RECORDED_AT, SCHEMAS, Schema
+from habitue.records.schema import CONSENT, RECORDED_AT, SCHEMAS, Schema
 
-__all__ = ["MAIN_KINDS", "Histories", "History", "main_kind"]
+__all__ = ["MAIN_KINDS", "Histories", "History", "consenting", "main_kind"]
 
 MAIN_KINDS = ("transactions", "contracts")
 """Kinds of record that make somebody a customer; the first that a history names says who is one."""
@@ -43,6 +43,30 @@ _CUTOFF_COLUMN = "the cutoff"  # a name that no attribute of customers is likely
 _CUTOFF = quoted(_CUTOFF_COLUMN)
 _SAMPLE = 100_000
 """Records from which the bounds of parts are taken; parts need not be equal."""
+
+
+def consenting(engine: Engine, kinds: Sequence[str]) -> str:
+    """Return the SQL condition under which records of a customer may be used; empty where all may.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds the records.
+    kinds : sequence of str
+        Of the log.
+
+    Notes
+    -----
+    Where customers have the column ``consent``, only who said yes counts, and of several statements the last
+    one, whatever the cutoff: who takes it back, takes it back for the past as well.
+    """
+    there = engine.columns("customers") if "customers" in kinds else {}
+    if CONSENT not in there:
+        return ""
+    said = (
+        "SELECT * FROM customers" if RECORDED_AT not in there else _told_last(there, "customers", [_CUSTOMER])
+    )
+    return f"{_CUSTOMER} IN (SELECT {_CUSTOMER} FROM ({said}) AS said WHERE {CONSENT})"
 
 
 @dataclass(frozen=True)
@@ -130,8 +154,10 @@ class History:
         - What a record only came to say later (when a contract ended and why, whether a ticket was
           reopened) is empty up to then, and always where the log does not say when it became known.
         - Customers have one row each: what was recorded last, once they were acquired.
+        - Of customers without consent there is nothing, where consent is on record (`consenting`).
         """
-        bounds = [f"{_CUSTOMER} >= $first"] * (self.first is not None)
+        bounds = [one for one in (consenting(self.engine, self.kinds),) if one]
+        bounds += [f"{_CUSTOMER} >= $first"] * (self.first is not None)
         bounds += [f"{_CUSTOMER} < $end"] * (self.end is not None)
         return _relation(kind, self.columns(kind), source=kind, keys=self.keys, day=self.day, bounds=bounds)
 
@@ -184,7 +210,8 @@ class Histories:
         """
         days = " UNION ALL ".join(f"SELECT ${name} AS {_CUTOFF}" for name in self.values)
         source = f"{kind} CROSS JOIN ({days}) AS cutoffs"
-        return _relation(kind, self.columns(kind), source=source, keys=self.keys, day=self.day)
+        agreed = [one for one in (consenting(self.engine, self.kinds),) if one]
+        return _relation(kind, self.columns(kind), source=source, keys=self.keys, day=self.day, bounds=agreed)
 
 
 def _relation(

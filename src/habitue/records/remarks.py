@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
 from habitue.records.engine import DuckDBEngine, quoted
+from habitue.records.history import consenting
 from habitue.records.scales import scale_ends
-from habitue.records.schema import RECORDED_AT, Schema
+from habitue.records.schema import CONSENT, RECORDED_AT, Schema
 from habitue.vocabulary import one_or_many
 
 __all__ = ["remarks"]
@@ -40,6 +41,8 @@ def remarks(engine: DuckDBEngine, schema: Schema) -> tuple[str, ...]:
         notes += _overlaps(engine)
     if schema.kind == "feedback":
         notes += _off_scale(engine, there)
+    if CONSENT in there and schema.kind == "customers":
+        notes += _without_consent(engine)
     if schema.kind in _PRICES:
         notes += _outliers(engine, schema.kind, _PRICES[schema.kind])
     return tuple(notes)
@@ -92,6 +95,17 @@ def _odd_amounts(engine: DuckDBEngine) -> list[str]:
         who = "this one is" if returns_only == 1 else "they are"
         notes.append(f"{told} returns only and no purchase: {who} not scored.")
     return notes
+
+
+def _without_consent(engine: DuckDBEngine) -> list[str]:
+    agreed = consenting(engine, ["customers"])
+    count = engine.rows(
+        f"SELECT count(DISTINCT customer_id) - count(DISTINCT customer_id) FILTER ({agreed}) FROM customers"
+    )[0][0]
+    if not count:
+        return []
+    told = one_or_many(count, "customer has", plural="customers have")
+    return [f"{told} not consented: no record of {'this one' if count == 1 else 'them'} is used."]
 
 
 def _overlaps(engine: DuckDBEngine) -> list[str]:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["RECORDED_AT", "SCHEMAS", "Column", "ColumnKind", "Schema"]
+__all__ = ["CONSENT", "RECORDED_AT", "SCHEMAS", "Column", "ColumnKind", "Schema"]
 
 RECORDED_AT = "recorded_at"
 """The column, in every kind, that says when a record became known; its own day where there is none."""
+
+CONSENT = "consent"
+"""The column of customers that says who agreed to the use of their records: the others' are never read."""
 
 ColumnKind = Literal["id", "instant", "money", "number", "text", "flag", "day"]
 
@@ -147,7 +150,12 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "responded_at:instant",
                 {"responded_at": "responded_at"},
             ),
-            _schema("customers", "", {"customer_id": "id"}, "acquired_at:instant segment:text"),
+            _schema(
+                "customers",
+                "",
+                {"customer_id": "id"},
+                "acquired_at:instant segment:text consent:flag contactable:flag",
+            ),
         )
     }
 )
