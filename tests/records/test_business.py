@@ -41,8 +41,8 @@ def lives(business: SimulatedBusiness) -> pd.DataFrame:
 
 def test_all_kinds_have_all_columns_filled(business: SimulatedBusiness) -> None:
     attributes = {"region", "acquisition_channel", "age"}
-    # All is recorded as it happens, and the mood of a text is for its reader to tell.
-    untold = {"recorded_at", "sentiment"}
+    # All is recorded as it happens, the mood of a text is for its reader to tell, and nobody was asked.
+    untold = {"recorded_at", "sentiment", "consent", "contactable"}
     assert set(business.frames) == set(SCHEMAS) == set(business.log.kinds)
     for kind, frame in business.frames.items():
         canonical = {column.name for column in SCHEMAS[kind].columns}
@@ -219,7 +219,8 @@ def test_scores_lie_on_their_scales_and_words_agree(business: SimulatedBusiness)
 
 def test_arms_are_drawn_with_their_propensity(business: SimulatedBusiness) -> None:
     contacts = business.frames["contacts"]
-    treated, p = (contacts["arm"] == "treated").to_numpy(), contacts["propensity"].to_numpy()
+    treated, of_arm = (contacts["arm"] == "treated").to_numpy(), contacts["propensity"].to_numpy()
+    p = np.where(treated, of_arm, 1.0 - of_arm)  # the chance of the arm on record is that of the control
     for some in (contacts["randomised"].to_numpy(), p < 0.4, p > 0.6):
         assert abs((treated - p)[some].sum()) < 4.0 * np.sqrt((p * (1.0 - p))[some].sum())
     assert (contacts["propensity"][contacts["randomised"]] == 0.5).all()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from habitue.records.business_chance import Draw
 from habitue.records.business_customers import Customers, labels
-from habitue.records.business_purchases import Purchases
+from habitue.records.business_purchases import Orders
 
-__all__ = ["draw_contracts", "draw_rewards"]
+__all__ = ["Collecting", "draw_collecting", "draw_contracts", "ended_contracts", "rewards"]
+
+BoolArray = npt.NDArray[np.bool_]
 
 _TERMS = np.array([30, 365, 730])
 _PLANS = ("monthly", "annual", "two-year")
@@ -51,26 +57,80 @@ def draw_contracts(draw: np.random.Generator, customers: Customers) -> pd.DataFr
     )
 
 
-def draw_rewards(draw: np.random.Generator, customers: Customers, purchases: Purchases) -> pd.DataFrame:
-    """Return points earned with orders and redeemed at the next ones.
-
-    Those of habit collect on more of their orders; those whom switching would cost much keep their points.
-    Points not redeemed within a year are lost.
+def ended_contracts(contracts: pd.DataFrame, customers: Customers) -> pd.DataFrame:
+    """Return contracts as they are at the end of a longer log.
 
     Parameters
     ----------
-    draw : numpy.random.Generator
+    contracts : DataFrame
+        As they were.
+    customers : Customers
+        Who, and how long.
+    """
+    truth = customers.truth().loc[contracts["customer_id"]]
+    ends = {"ended_at": truth["left_at"].to_numpy(), "ended_reason": truth["left_reason"].array}
+    return contracts.assign(**ends)
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """Of each order, whether points are earned with it, and whether they are to be spent with the next."""
+
+    earns: BoolArray
+    spends: BoolArray
+
+    def and_later(self, other: Collecting, before: Orders, after: Orders) -> Collecting:
+        """Return that of these orders and of later ones.
+
+        Parameters
+        ----------
+        other : Collecting
+            Of the later orders.
+        before, after : Orders
+            The orders.
+        """
+        in_order = np.argsort(np.concatenate([before.customer, after.customer]), kind="stable")
+        earns = np.concatenate([self.earns, other.earns])[in_order]
+        return Collecting(earns, np.concatenate([self.spends, other.spends])[in_order])
+
+
+def draw_collecting(draw: Draw, customers: Customers, orders: Orders) -> Collecting:
+    """Return with which orders points are earned and spent.
+
+    Those of habit collect on more of their orders; those whom switching would cost much keep their points.
+
+    Parameters
+    ----------
+    draw : numpy.random.Generator or KeyedDraw
         Source of chance.
     customers : Customers
         Who.
-    purchases : Purchases
+    orders : Orders
         What they bought.
     """
-    who, time, points = purchases.customer, purchases.time, np.floor(purchases.amount).astype(np.int64)
-    earned = (draw.uniform(size=who.size) < 0.2 + 0.75 * customers.habit[who]) & (points > 0)
+    who = orders.customer
+    earns = draw.uniform(size=who.size) < 0.2 + 0.75 * customers.habit[who]
+    spends = draw.uniform(size=who.size) < 0.8 * (1.0 - customers.switching_cost[who])
+    return Collecting(earns, spends)
+
+
+def rewards(customers: Customers, orders: Orders, collecting: Collecting) -> pd.DataFrame:
+    """Return points earned with orders and redeemed at the next ones; within a year, or they are lost.
+
+    Parameters
+    ----------
+    customers : Customers
+        Who.
+    orders : Orders
+        What they bought, from the first order on.
+    collecting : Collecting
+        With which orders points are earned and spent.
+    """
+    who, time, points = orders.customer, orders.time, np.floor(orders.amount).astype(np.int64)
+    earned = collecting.earns & (points > 0)
     next_time = np.append(time[1:], np.inf)
     in_reach = np.append(who[1:] == who[:-1], False) & (next_time < time + _POINTS_LAST)
-    spent = earned & in_reach & (draw.uniform(size=who.size) < 0.8 * (1.0 - customers.switching_cost[who]))
+    spent = earned & in_reach & collecting.spends
     moment = np.concatenate([time[earned], next_time[spent]])
     person = np.concatenate([who[earned], who[spent]])
     in_order = np.lexsort((moment, person))

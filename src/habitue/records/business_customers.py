@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
@@ -20,10 +20,9 @@ from scipy import special
 
 from habitue.errors import SettingsError
 from habitue.numerics.arrays import FloatArray
+from habitue.records.business_chance import IntArray
 
-__all__ = ["BusinessParams", "Customers", "draw_customers", "labels"]
-
-IntArray = npt.NDArray[np.int64]
+__all__ = ["BusinessParams", "Customers", "IntArray", "draw_customers", "labels"]
 
 _SECONDS_A_DAY = 86_400
 _LAST_SECOND = 1.0 / _SECONDS_A_DAY  # nothing happens in the last second: no rounding reaches the next day
@@ -139,6 +138,8 @@ class Customers:
         Whether leaving was the customer's own choice; of no meaning where still there.
     segment : ndarray of int
         0, 1 or 2, how much the customer pays for; independent of the traits.
+    leaves_at, lost_at : ndarray
+        When the customer would leave by choice and without one, also where that lies beyond the log.
     """
 
     params: BusinessParams
@@ -152,6 +153,8 @@ class Customers:
     left: FloatArray
     is_voluntary: npt.NDArray[np.bool_]
     segment: IntArray
+    leaves_at: FloatArray
+    lost_at: FloatArray
 
     @property
     def n(self) -> int:
@@ -162,6 +165,28 @@ class Customers:
     def until(self) -> FloatArray:
         """When each stay ends, by leaving or with the log."""
         return self._end(past_leaving=False)
+
+    def carried_on(self, days: int, leaves_at: FloatArray) -> Customers:
+        """Return the same customers as they are some days later.
+
+        Parameters
+        ----------
+        days : int
+            By how many the log is longer.
+        leaves_at : ndarray
+            When those still there leave by choice.
+        """
+        there = np.isnan(self.left)
+        # Who leaves in the last second, in which nothing happens, leaves right after it.
+        leaves_at, lost_at = (np.maximum(time, self.days_observed) for time in (leaves_at, self.lost_at))
+        gone, days_observed = np.minimum(leaves_at, lost_at), self.days_observed + days
+        left = np.where(gone < days_observed - _LAST_SECOND, gone, np.nan)
+        return replace(
+            self,
+            days_observed=days_observed,
+            left=np.where(there, left, self.left),
+            is_voluntary=np.where(there, leaves_at <= lost_at, self.is_voluntary),
+        )
 
     def times(
         self, draw: np.random.Generator, rate: FloatArray | float, *, past_leaving: bool = False
@@ -324,6 +349,8 @@ def draw_customers(
         left=np.where(gone < days_observed - _LAST_SECOND, gone, np.nan),
         is_voluntary=by_choice <= by_fate,
         segment=draw.choice(3, n_customers, p=[0.5, 0.3, 0.2]),
+        leaves_at=arrived + by_choice,
+        lost_at=arrived + by_fate,
     )
 
 
