@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow test-spark check format notebooks docs bench bench-pymc wheel wheel-test clean-machine lock clean
+.PHONY: help demo test test-fast test-slow test-spark check format notebooks docs bench bench-pymc bench-uplift wheel wheel-test clean-machine lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -56,6 +56,16 @@ bench: $(DEV_READY) ## measure against peers, in one run, into benchmarks/README
 
 bench-pymc: $(DEV_READY) build/bench-pymc/.ready ## the same with the NUTS of pymc-marketing, which needs Python 3.12
 	@BENCH_PYMC_PYTHON=build/bench-pymc/bin/python $(BIN)/python -m benchmarks $(BENCH)
+
+bench-uplift: $(DEV_READY) build/bench-uplift/.ready ## learners of effects beside those of causalml and scikit-uplift (DATA=folder)
+	@BENCH_UPLIFT_PYTHON=build/bench-uplift/bin/python $(BIN)/python -m benchmarks.uplift $(DATA)
+
+# An environment of its own: causalml needs older libraries than we do.
+build/bench-uplift/.ready:
+	@python3.12 -m venv build/bench-uplift
+	@build/bench-uplift/bin/python -m pip --disable-pip-version-check --quiet install \
+	  'causalml>=0.18' 'scikit-uplift>=0.5.1' 'lightgbm>=4.7' 'pyarrow>=26'
+	@touch $@
 
 # An environment of its own: pymc-marketing needs an older numpy than we do.
 build/bench-pymc/.ready:

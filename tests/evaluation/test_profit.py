@@ -16,7 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from habitue.errors import DataError, SettingsError
-from habitue.evaluation.profit import Offer, expected_maximum_profit, expected_profits, maximum_profit
+from habitue.evaluation.profit import (
+    RetentionOffer,
+    expected_maximum_profit,
+    expected_profits,
+    maximum_profit,
+)
 from habitue.evaluation.ranking import FloatArray
 
 
@@ -27,15 +32,19 @@ def customers(n: int = 300, *, seed: int = 0, digits: int = 1) -> tuple[FloatArr
     return (rng.uniform(size=n) < truth).astype(float), np.round(truth + rng.normal(0.0, 0.2, n), digits)
 
 
-def earned(outcome: FloatArray, contacted: FloatArray, offer: Offer, acceptance: float) -> float:
+def earned(outcome: FloatArray, contacted: FloatArray, offer: RetentionOffer, acceptance: float) -> float:
     """Count the money customer by customer."""
     keeps = acceptance * (offer.clv - offer.cost) - offer.contact_cost
     wastes = -(offer.cost + offer.contact_cost)
     return float(np.mean(contacted * np.where(outcome == 1.0, keeps, wastes)))
 
 
-@pytest.mark.parametrize("offer", [Offer(), Offer(clv=60.0, cost=15.0, acceptance=(2.0, 3.0))])
-def test_contacting_down_to_the_threshold_earns_the_maximum_and_no_other_earns_more(offer: Offer) -> None:
+@pytest.mark.parametrize(
+    "offer", [RetentionOffer(), RetentionOffer(clv=60.0, cost=15.0, acceptance=(2.0, 3.0))]
+)
+def test_contacting_down_to_the_threshold_earns_the_maximum_and_no_other_earns_more(
+    offer: RetentionOffer,
+) -> None:
     outcome, score = customers()
     best = maximum_profit(outcome, score, offer)
     contacted = (score >= best.threshold).astype(float)
@@ -65,16 +74,17 @@ def test_a_weight_of_two_is_two_customers(judge: Callable[..., tuple[float, floa
 def test_rows_of_weights_are_judged_each_by_itself() -> None:
     outcome, score = customers()
     weights = np.random.default_rng(2).integers(0, 3, (5, outcome.size)).astype(float)
-    together = expected_profits(outcome, score, weights, offer=Offer(clv=300.0))
+    together = expected_profits(outcome, score, weights, offer=RetentionOffer(clv=300.0))
     alone = [
-        expected_maximum_profit(outcome, score, Offer(clv=300.0), sample_weight=row).profit for row in weights
+        expected_maximum_profit(outcome, score, RetentionOffer(clv=300.0), sample_weight=row).profit
+        for row in weights
     ]
     np.testing.assert_allclose(together, alone)
 
 
 def test_nobody_is_contacted_where_contacting_loses() -> None:
     outcome, score = customers()
-    assert maximum_profit(outcome, score, Offer(contact_cost=1e4)) == (0.0, 0.0, np.inf)
+    assert maximum_profit(outcome, score, RetentionOffer(contact_cost=1e4)) == (0.0, 0.0, np.inf)
     assert expected_maximum_profit(np.zeros(3), [0.3, 0.2, 0.1]) == (0.0, 0.0, np.inf)
     best = maximum_profit(np.ones(3), [0.3, 0.2, 0.1])
     assert best == (pytest.approx(56.0), pytest.approx(1.0), 0.1)
@@ -93,7 +103,7 @@ def test_nobody_is_contacted_where_contacting_loses() -> None:
 )
 def test_impossible_offers_are_refused(figures: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        Offer(**figures)
+        RetentionOffer(**figures)
 
 
 def test_outcomes_must_say_who_left() -> None:

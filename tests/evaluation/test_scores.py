@@ -28,7 +28,7 @@ from habitue.evaluation.losses import (
     squared_log_error,
 )
 from habitue.evaluation.pairs import check_pair
-from habitue.evaluation.profit import Offer
+from habitue.evaluation.profit import RetentionOffer
 from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import SCORES, Score, profit_score
 
@@ -113,9 +113,9 @@ def test_a_score_of_order_only_takes_any_numbers_in_that_order(score: Score) -> 
 
 def test_what_an_offer_is_worth_is_a_score_of_its_own() -> None:
     outcome, prediction = customers("churned")
-    small, large = (profit_score(Offer(clv=clv))(outcome, prediction) for clv in (100.0, 1000.0))
+    small, large = (profit_score(RetentionOffer(clv=clv))(outcome, prediction) for clv in (100.0, 1000.0))
     assert small < named("churned", "expected_maximum_profit")(outcome, prediction) < large
-    assert "worth 1000, the offer costs 10" in profit_score(Offer(clv=1000.0)).meaning
+    assert "worth 1000, the offer costs 10" in profit_score(RetentionOffer(clv=1000.0)).meaning
 
 
 @every_score

@@ -23,7 +23,7 @@ from habitue.numerics import churn_profit
 __all__ = [
     "PUBLISHED_OFFER",
     "Campaign",
-    "Offer",
+    "RetentionOffer",
     "expected_maximum_profit",
     "expected_profits",
     "maximum_profit",
@@ -33,7 +33,7 @@ _ROUNDING: Final = 1e-9  # of the base: a share reached but for this is reached
 
 
 @dataclass(frozen=True)
-class Offer:
+class RetentionOffer:
     """The economics of an offer to customers who might leave, all in one currency.
 
     Attributes
@@ -64,7 +64,7 @@ class Offer:
 
     Examples
     --------
-    >>> Offer(clv=500.0, cost=20.0).mean_acceptance
+    >>> RetentionOffer(clv=500.0, cost=20.0).mean_acceptance
     0.3
     """
 
@@ -96,7 +96,7 @@ class Offer:
         return alpha / (alpha + beta)
 
 
-PUBLISHED_OFFER: Final = Offer()
+PUBLISHED_OFFER: Final = RetentionOffer()
 """CLV 200, offer 10, contact 1, acceptance Beta(6, 14): what published figures are computed with."""
 
 
@@ -120,7 +120,7 @@ class Campaign(NamedTuple):
 def maximum_profit(
     outcome: npt.ArrayLike,
     prediction: npt.ArrayLike,
-    offer: Offer = PUBLISHED_OFFER,
+    offer: RetentionOffer = PUBLISHED_OFFER,
     *,
     sample_weight: npt.ArrayLike | None = None,
 ) -> Campaign:
@@ -132,7 +132,7 @@ def maximum_profit(
         Whether each customer left: 0 or 1.
     prediction : array_like of shape (n,)
         What customers are ordered by, e.g. churn probabilities.
-    offer : Offer
+    offer : RetentionOffer
         Its economics.
     sample_weight : array_like of shape (n,), optional
         How many customers each row stands for.
@@ -169,7 +169,7 @@ def maximum_profit(
 def expected_maximum_profit(
     outcome: npt.ArrayLike,
     prediction: npt.ArrayLike,
-    offer: Offer = PUBLISHED_OFFER,
+    offer: RetentionOffer = PUBLISHED_OFFER,
     *,
     sample_weight: npt.ArrayLike | None = None,
 ) -> Campaign:
@@ -181,7 +181,7 @@ def expected_maximum_profit(
         Whether each customer left: 0 or 1.
     prediction : array_like of shape (n,)
         What customers are ordered by, e.g. churn probabilities.
-    offer : Offer
+    offer : RetentionOffer
         Its economics.
     sample_weight : array_like of shape (n,), optional
         How many customers each row stands for.
@@ -215,7 +215,11 @@ def expected_maximum_profit(
 
 
 def expected_profits(
-    outcome: FloatArray, prediction: FloatArray, weights: FloatArray, *, offer: Offer = PUBLISHED_OFFER
+    outcome: FloatArray,
+    prediction: FloatArray,
+    weights: FloatArray,
+    *,
+    offer: RetentionOffer = PUBLISHED_OFFER,
 ) -> FloatArray:
     """Return the expected maximum profit per customer, for many weightings of the customers.
 
@@ -227,7 +231,7 @@ def expected_profits(
         What customers are ordered by.
     weights : array of shape (B, n)
         How many customers each stands for, not negative.
-    offer : Offer
+    offer : RetentionOffer
         Its economics.
 
     Returns
@@ -271,7 +275,7 @@ def _campaign(ranked: _Ranked, best: churn_profit.Targeted) -> Campaign:
     return Campaign(best.profit, best.share, float(ranked.predictions[last]))
 
 
-def _most(hull: churn_profit.Hull, offer: Offer) -> churn_profit.Targeted:
+def _most(hull: churn_profit.Hull, offer: RetentionOffer) -> churn_profit.Targeted:
     return churn_profit.maximum_profit(
         hull,
         clv=offer.clv,
@@ -281,7 +285,7 @@ def _most(hull: churn_profit.Hull, offer: Offer) -> churn_profit.Targeted:
     )
 
 
-def _most_expected(hull: churn_profit.Hull, offer: Offer) -> churn_profit.Targeted:
+def _most_expected(hull: churn_profit.Hull, offer: RetentionOffer) -> churn_profit.Targeted:
     alpha, beta = offer.acceptance
     return churn_profit.expected_maximum_profit(
         hull, clv=offer.clv, cost=offer.cost, contact_cost=offer.contact_cost, alpha=alpha, beta=beta

@@ -29,7 +29,7 @@ from habitue.evaluation.calibration import (
 from habitue.evaluation.deciles import capture_top_decile, decile_mape, lift_top_decile
 from habitue.evaluation.losses import absolute_error, brier, log_loss, squared_error, squared_log_error
 from habitue.evaluation.pairs import check_pair, check_weights
-from habitue.evaluation.profit import PUBLISHED_OFFER, Offer, expected_profits
+from habitue.evaluation.profit import PUBLISHED_OFFER, RetentionOffer, expected_profits
 from habitue.evaluation.ranking import FloatArray, auc, average_precision, normalised_gini, ratio, spearman
 
 __all__ = ["SCORES", "Score", "check_pair", "profit_score"]
@@ -170,12 +170,12 @@ def _bias(outcome: FloatArray, prediction: FloatArray, weights: FloatArray) -> F
 # ---- money ---------------------------------------------------------------------------------------
 
 
-def profit_score(offer: Offer) -> Score:
+def profit_score(offer: RetentionOffer) -> Score:
     """Return the score that says what a ranking earns with an offer: the expected maximum profit.
 
     Parameters
     ----------
-    offer : Offer
+    offer : RetentionOffer
         Its economics; those of ``SCORES`` are what published figures are computed with, not anybody's own.
 
     Returns
@@ -185,7 +185,7 @@ def profit_score(offer: Offer) -> Score:
 
     Examples
     --------
-    >>> score = profit_score(Offer(clv=500.0, cost=20.0))
+    >>> score = profit_score(RetentionOffer(clv=500.0, cost=20.0))
     >>> round(score([1, 0, 0, 0], [0.9, 0.4, 0.3, 0.2]), 2)
     35.75
     """

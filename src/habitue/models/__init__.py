@@ -54,6 +54,7 @@ from habitue.models.stacked_churn import StackedChurnClassifier
 from habitue.models.stacked_value import StackedValueRegressor
 from habitue.models.tuning import TunedModel
 from habitue.models.tuning_space import Between
+from habitue.models.uplift import EffectBounds, UpliftModel
 from habitue.models.value_interval import ValueInterval
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "ChurnAnswers",
     "ContractEndClassifier",
     "CovariatePaths",
+    "EffectBounds",
     "GGompertzNBD",
     "GammaGamma",
     "HiatusClassifier",
@@ -98,6 +100,7 @@ __all__ = [
     "StackedValueRegressor",
     "TenureClassifier",
     "TunedModel",
+    "UpliftModel",
     "ValueAnswers",
     "ValueInterval",
     "VennAbersCalibrator",
