@@ -1,0 +1,100 @@
+"""Who of each cohort is still there, period by period: the cohort retention triangle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from habitue.errors import SettingsError
+from habitue.numerics.shares import wilson_interval
+from habitue.records import History
+from habitue.scorecard.audit_records import Period, cohort_periods
+
+__all__ = ["retention_triangle", "triangle_of"]
+
+
+def retention_triangle(
+    history: History, *, period: Period = "month", confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return which share of each cohort was active, and what it spent, in each period of its life.
+
+    Parameters
+    ----------
+    history : History
+        What was known.
+    period : {"week", "month", "quarter", "year"}
+        Of the calendar.
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        A row for every cohort and every age that any cohort has: ``cohort`` (its first day), ``age`` (periods
+        since then, from 0), ``n_customers`` (of the cohort), ``n_active``, ``share_active`` in [0, 1] with
+        ``lower`` and ``upper`` (Wilson's), ``revenue`` (money, returns taken off) and ``revenue_share`` (of
+        that of age 0). Cells whose period had not ended at the cutoff are NaN.
+
+    Raises
+    ------
+    SettingsError
+        Where there is no such period, or the confidence is none.
+
+    Notes
+    -----
+    Active is who bought in the period; under contract, who had one running when it ended. The interval treats
+    the cohort as a sample of customers like them; it says nothing of the next cohort. The first period of a
+    cohort is cut: who came on its last day had one day in it. Revenue has no interval here.
+
+    References
+    ----------
+    Fader, Hardie, and Ross (2022), The Customer-Base Audit, Wharton School Press.
+
+    Examples
+    --------
+    >>> from habitue.records.datasets import cdnow
+    >>> triangle = retention_triangle(cdnow(sample=True).until("1997-12-31"), period="quarter")
+    >>> triangle[["age", "n_active", "share_active"]].round(3).to_numpy().tolist()
+    [[0.0, 2357.0, 1.0], [1.0, 524.0, 0.222], [2.0, 418.0, 0.177], [3.0, 404.0, 0.171]]
+    """
+    if not 0.0 < confidence < 1.0:
+        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    return triangle_of(cohort_periods(history, period=period), confidence=confidence)
+
+
+def triangle_of(cells: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Return the triangle of what `habitue.scorecard.audit_records.cohort_periods` counted.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Of `cohort_periods`.
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        As `retention_triangle`.
+    """
+    sizes = cells.groupby("cohort")["n_customers"].first()
+    every = pd.MultiIndex.from_product([sizes.index, range(int(cells["age"].to_numpy(np.int64).max()) + 1)])
+    ended = cells.loc[cells["complete"]].set_index(["cohort", "age"])[["n_active", "spend"]].astype(float)
+    table = ended.reindex(every.set_names(["cohort", "age"])).rename(columns={"spend": "revenue"})
+    table = table.reset_index()
+    table.insert(2, "n_customers", table["cohort"].map(sizes).astype("int64"))
+    share = (table["n_active"] / table["n_customers"]).to_numpy(np.float64)
+    lower, upper = wilson_interval(share, table["n_customers"].to_numpy(np.float64), confidence=confidence)
+    at_first = table["revenue"].where(table["age"] == 0).groupby(table["cohort"]).transform("first")
+    return table.assign(
+        share_active=share,
+        lower=lower,
+        upper=upper,
+        # What began with nothing, or with more returned than bought, has no share.
+        revenue_share=table["revenue"] / at_first.where(at_first > 0.0),
+    )[
+        [
+            "cohort", "age", "n_customers", "n_active", "share_active", "lower", "upper", "revenue",
+            "revenue_share",
+        ]
+    ]  # fmt: skip
