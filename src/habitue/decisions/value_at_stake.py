@@ -1,0 +1,201 @@
+"""What is at stake with each customer: the margin ahead, and the chance that it goes.
+
+A customer is worth keeping for what is still to come, not for what was. The CLV of a horizon has the chance
+of leaving in it already, so that it is not what is lost when one leaves: that is what the customer would
+bring if staying, worked out here. Nothing is said of offers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import ndtri
+
+from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.numerics.offer_gain import gain_terms, margin_if_staying
+
+__all__ = ["Stakes", "value_at_stake"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_CEILING: Final = 0.99
+"""Quantile, over customers likelier to stay than not, that no value if staying exceeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stakes:
+    """Chance of leaving and margin ahead of each customer.
+
+    Attributes
+    ----------
+    customers : Index of shape (n,)
+        Ids, each once.
+    p_leave : ndarray of shape (n,)
+        Chance of leaving within the horizon, in [0, 1].
+    clv : ndarray of shape (n,)
+        Expected margin within the horizon, the chance of leaving included; money, 0 or more.
+    value : ndarray of shape (n,)
+        Margin within the horizon of one who stays; money, 0 or more.
+    spread : ndarray of shape (n,)
+        Standard deviation of the logarithm of the customer's own value, 0 or more; 0 where it is not known.
+    leaver_share : float
+        Share of a stayer's margin that one who leaves still brings.
+    n_capped : int
+        Customers whose value was cut to what customers likely to stay bring at most.
+    """
+
+    customers: pd.Index
+    p_leave: FloatArray
+    clv: FloatArray
+    value: FloatArray
+    spread: FloatArray
+    leaver_share: float = 0.0
+    n_capped: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of customers."""
+        return len(self.customers)
+
+    @property
+    def at_stake(self) -> FloatArray:
+        """Margin that is lost on average for want of a cure: p_leave * value * (1 - leaver_share)."""
+        return self.p_leave * self.value * (1.0 - self.leaver_share)
+
+    def terms(self) -> FloatArray:
+        """Return the numbers that gains are linear in; see `habitue.numerics.offer_gain.gain_terms`."""
+        return gain_terms(self.p_leave, self.value)
+
+
+def value_at_stake(
+    scores: pd.DataFrame, *, margin: float, leaver_share: float = 0.0, interval: float = 0.8
+) -> Stakes:
+    r"""Return what is at stake with each customer, from their scores.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (n, n_columns)
+        churn_probability and clv; clv_lower and clv_upper where known; customer_id as a column or the index.
+    margin : float
+        Share of the clv that is margin, in (0, 1]: 1 where the model of value predicts margin.
+    leaver_share : float, default 0
+        Share of a stayer's margin that one who leaves still brings within the horizon, in [0, 1): 0 where
+        leaving means no purchase within the horizon, about 0.5 where contracts end evenly over it.
+    interval : float, default 0.8
+        Of which customers' values lie between clv_lower and clv_upper, in (0, 1).
+
+    Returns
+    -------
+    Stakes
+        In the order of the scores.
+
+    Raises
+    ------
+    SchemaError
+        Where a column is missing; says how to get it.
+    DataError
+        Where scores are missing, out of range, or a customer has two.
+    SettingsError
+        Where a setting is out of range.
+
+    Notes
+    -----
+    By the law of total expectation, :math:`clv = (1 - p) v + p \lambda v`, so that a customer who stays
+    brings :math:`v = clv / (1 - p (1 - \lambda))`. The two scores may come from two models, which are off in
+    their own ways: where p is close to 1 the quotient would blow up what is off. No value therefore exceeds
+    the 99th percentile of the values of customers with p <= 0.5 (of all, where there are none);
+    `Stakes.n_capped` says how many that are. Expected values below 0 (more returns than purchases) are taken
+    for 0.
+
+    A customer's own value is taken for lognormal around its mean, with the standard deviation of a Normal
+    distribution whose interval is as wide as that of the score.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"churn_probability": [0.0, 0.5], "clv": [100.0, 50.0]}, index=["a", "b"])
+    >>> value_at_stake(scores, margin=0.4).value
+    array([40., 40.])
+    """
+    _check_settings(margin, leaver_share, interval)
+    customers, columns = _columns(scores)
+    p, clv = columns["churn_probability"], np.maximum(margin * columns["clv"], 0.0)
+    value, n_capped = _within_reason(margin_if_staying(clv, p, leaver_share=leaver_share), p)
+    spread = _spread(scores, np.asarray(columns["clv"]), interval)
+    return Stakes(customers, p, clv, value, spread, leaver_share, n_capped)
+
+
+def _check_settings(margin: float, leaver_share: float, interval: float) -> None:
+    if not 0.0 < margin <= 1.0:
+        raise SettingsError(
+            f"margin is the share of the spend that is margin, above 0 and at most 1, e.g. 0.4; "
+            f"got {margin!r}."
+        )
+    if not 0.0 <= leaver_share < 1.0:
+        raise SettingsError(f"leaver_share must be at least 0 and below 1; got {leaver_share!r}.")
+    if not 0.0 < interval < 1.0:
+        raise SettingsError(f"interval must lie between 0 and 1, e.g. 0.8; got {interval!r}.")
+
+
+_WAYS_OUT: Final = {
+    "churn_probability": "score with a model of churn (habitue train models/churn.toml, then habitue score)",
+    "clv": "score with a model of value too (habitue train models/clv.toml, then habitue score)",
+}
+
+
+def _columns(scores: pd.DataFrame) -> tuple[pd.Index, dict[str, FloatArray]]:
+    """Return who they are, and the two scores that are needed."""
+    for name, way_out in _WAYS_OUT.items():
+        if name not in scores.columns:
+            raise SchemaError(
+                f"What an offer gains needs {name} in the scores; {way_out}. "
+                f"They have {', '.join(map(str, scores.columns))}."
+            )
+    customers = pd.Index(scores["customer_id"]) if "customer_id" in scores.columns else scores.index
+    if not customers.is_unique:
+        again = customers[customers.duplicated()][0]
+        raise DataError(f"Each customer has one row of scores; {again!r} has several.")
+    return customers, {name: _numbers(scores, name) for name in _WAYS_OUT}
+
+
+def _numbers(scores: pd.DataFrame, name: str) -> FloatArray:
+    try:
+        numbers = scores[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be numbers: {error}.") from error
+    off = ~np.isfinite(numbers)
+    if name == "churn_probability":
+        off |= (numbers < 0.0) | (numbers > 1.0)
+    if off.any():
+        told = "a number from 0 to 1" if name == "churn_probability" else "a finite number"
+        raise DataError(
+            f"{name} must be {told}; of {len(numbers):,} customers {int(off.sum()):,} have none, the first "
+            f"{numbers[off][0]!r}. Leave them out, or score them again."
+        )
+    return numbers
+
+
+def _within_reason(value: FloatArray, p: FloatArray) -> tuple[FloatArray, int]:
+    """Return the values cut to what customers who will likely stay bring, and how many were cut."""
+    sure = value[p <= 0.5]
+    known = sure if sure.size else value[np.isfinite(value)]
+    if not known.size:
+        return np.where(np.isfinite(value), value, 0.0), int(np.isinf(value).sum())
+    above = (p > 0.5) & (value > np.quantile(known, _CEILING))
+    # Who will likely stay is believed whatever the value: nothing was divided by a small number there.
+    return np.where(above, np.quantile(known, _CEILING), value), int(above.sum())
+
+
+def _spread(scores: pd.DataFrame, clv: FloatArray, interval: float) -> FloatArray:
+    """Return the standard deviation of the logarithm of each customer's value."""
+    if not {"clv_lower", "clv_upper"} <= set(scores.columns):
+        return np.zeros(len(clv))
+    lower, upper = _numbers(scores, "clv_lower"), _numbers(scores, "clv_upper")
+    if (lower > upper).any():
+        raise DataError("clv_lower must not be above clv_upper; score the customers again.")
+    sd = (upper - lower) / (2.0 * float(ndtri(0.5 + interval / 2.0)))
+    relative = np.divide(sd, clv, out=np.zeros_like(sd), where=clv > math.ulp(1.0))
+    return np.sqrt(np.log1p(relative**2))
