@@ -3,7 +3,7 @@
 The folders tell the journey; each package imports only packages to the left of it::
 
     (errors | files) < vocabulary < numerics < records < features < (snapshots | models) < evaluation
-           < decisions < scorecard < (report | tracking) < pipelines < cli
+           < experiments < decisions < scorecard < (report | tracking) < pipelines < cli
 
     vocabulary   every column and feature name: meaning, unit, pillar
     records      what happened: a log of transactions and more, checked at the door
@@ -12,8 +12,9 @@ The folders tell the journey; each package imports only packages to the left of 
     numerics     formulas: arrays in, arrays out
     models       estimators with the scikit-learn contract
     evaluation   how good, and when: scores per customer, backtests
-    decisions    what to do: reasons in words
-    scorecard    where loyalty stands: so far what surveys say
+    experiments  did it work: design, assignment, readout
+    decisions    what to do: reasons, offers, expected gains, allocation under limits
+    scorecard    where loyalty stands: measures with intervals, against targets; what moves them
     report       told: one HTML page
     tracking     remembered: MLflow
     pipelines    the verbs behind the command line
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from habitue.decisions import Offer
     from habitue.evaluation import Backtest, backtest, fit_curves, season_of
     from habitue.evaluation.comparison import Comparison, compare
     from habitue.models import (
@@ -66,24 +68,27 @@ if TYPE_CHECKING:
         StackedChurnClassifier,
         StackedValueRegressor,
         TunedModel,
+        UpliftModel,
         YearlySeason,
         clv_distribution,
         from_lifetimes,
     )
     from habitue.numerics import Discount
     from habitue.records import CustomerLog, Source, datasets, read_log, read_records
-    from habitue.records.business import BusinessParams, simulate_business
+    from habitue.records.business import BusinessParams, OfferTruth, simulate_business
     from habitue.records.simulators import simulate_log
     from habitue.records.spark import read_spark_log
     from habitue.report import plots
     from habitue.snapshots import (
         Population,
         Snapshot,
+        Trials,
         Window,
         learn_population,
         stack,
         take_snapshot,
         take_snapshots,
+        take_trials,
     )
 
 _HOMES = {
@@ -108,6 +113,8 @@ _HOMES = {
     "MBGCNBDk": "habitue.models",
     "MBGNBD": "habitue.models",
     "NBD": "habitue.models",
+    "Offer": "habitue.decisions",
+    "OfferTruth": "habitue.records.business",
     "ParetoNBD": "habitue.models",
     "ParetoNBDPaths": "habitue.models",
     "Population": "habitue.snapshots",
@@ -118,7 +125,9 @@ _HOMES = {
     "Source": "habitue.records",
     "StackedChurnClassifier": "habitue.models",
     "StackedValueRegressor": "habitue.models",
+    "Trials": "habitue.snapshots",
     "TunedModel": "habitue.models",
+    "UpliftModel": "habitue.models",
     "Window": "habitue.snapshots",
     "YearlySeason": "habitue.models",
     "backtest": "habitue.evaluation",
@@ -138,6 +147,7 @@ _HOMES = {
     "stack": "habitue.snapshots",
     "take_snapshot": "habitue.snapshots",
     "take_snapshots": "habitue.snapshots",
+    "take_trials": "habitue.snapshots",
 }
 
 __all__ = [
@@ -163,6 +173,8 @@ __all__ = [
     "GGompertzNBD",
     "GammaGamma",
     "MBGCNBDk",
+    "Offer",
+    "OfferTruth",
     "ParetoNBD",
     "ParetoNBDPaths",
     "Population",
@@ -172,7 +184,9 @@ __all__ = [
     "Source",
     "StackedChurnClassifier",
     "StackedValueRegressor",
+    "Trials",
     "TunedModel",
+    "UpliftModel",
     "Window",
     "YearlySeason",
     "backtest",
@@ -192,6 +206,7 @@ __all__ = [
     "stack",
     "take_snapshot",
     "take_snapshots",
+    "take_trials",
 ]
 
 

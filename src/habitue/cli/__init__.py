@@ -5,6 +5,8 @@ from habitue.cli import commands_demo, commands_init, commands_records, commands
 from habitue.cli import commands_registry
 from habitue.cli import commands_score
 from habitue.cli import commands_monitor
+from habitue.cli import commands_scorecard
+from habitue.cli import commands_decide, commands_measure
 from habitue.cli import commands_leaderboard, commands_privacy
 from habitue.cli import commands_serve
 from habitue.cli.app import ALARMS, app
@@ -14,15 +16,18 @@ __all__ = [
     "ALARMS",
     "EXIT_CODES",
     "app",
+    "commands_decide",
     "commands_demo",
     "commands_init",
     "commands_leaderboard",
+    "commands_measure",
     "commands_models",
     "commands_monitor",
     "commands_privacy",
     "commands_records",
     "commands_registry",
     "commands_score",
+    "commands_scorecard",
     "commands_serve",
     "main",
 ]

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from habitue.errors import SettingsError
+from habitue.pipelines.scorecard_settings import ScorecardSettings, TargetSettings
 from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine, Source, read_records
 
 __all__ = [
@@ -182,6 +183,9 @@ class Settings(Strict):
     """Where the files of models lie, where MLflow's home is a database: a folder or an address."""
     scores: str = "scores/scores.parquet"
     report: str = "scores/report.html"
+    scorecard: ScorecardSettings = Field(default_factory=ScorecardSettings)
+    targets: list[TargetSettings] = Field(default_factory=list[TargetSettings])
+    """Measures of the scorecard that are to be at a level by a day."""
 
     @model_validator(mode="after")
     def _has_transactions_or_contracts(self) -> Settings:

@@ -1,0 +1,178 @@
+"""What to do with whom: decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from habitue.cli.app import AsJson, LogFile, SettingsFile, app, epilog, now, opened, scores_of, settings_of
+from habitue.terminal import Terminal
+from habitue.vocabulary import one_or_many
+
+__all__ = ["decide"]
+
+_MOST_LINES = 6
+
+
+@app.command(epilog=epilog("habitue decide offers.toml --budget 5000 --round spring"))
+def decide(
+    offers: Annotated[Path, typer.Argument(help="What can be offered: a TOML file.")] = Path("offers.toml"),
+    scores: Annotated[
+        str | None, typer.Option(help="Where `habitue score` wrote its batches; else the settings'.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder with a subfolder a round; actions/ beside the settings.")
+    ] = None,
+    round_name: Annotated[
+        str | None, typer.Option("--round", help="Name of the round; the cutoff of the scores if left out.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0.0, help="Money in all; else that of the offers' file.")
+    ] = None,
+    holdout: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Share of those to be treated that is left alone; else the file's."),
+    ] = None,
+    explore: Annotated[
+        float, typer.Option(min=0.0, help="Probability of another offer that is nearly as good.")
+    ] = 0.0,
+    uplift: Annotated[
+        bool, typer.Option(help="Whether to learn effects from randomised contacts on record.")
+    ] = True,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="What `habitue measure` found of offers; measured.json beside the settings."),
+    ] = None,
+    cutoff: Annotated[str | None, typer.Option(help="The last day that counts, such as 2024-12-31.")] = None,
+    day: Annotated[
+        str | None, typer.Option(help="Day of the contacts; the day after the cutoff if left out.")
+    ] = None,
+    valid_days: Annotated[int, typer.Option(min=0, help="Days on which the list may be used.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn by lot.")] = 0,
+    format: Annotated[  # noqa: A002 - the name of the option
+        Literal["csv", "parquet"], typer.Option(help="Of the action list.")
+    ] = "csv",
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace a round of this name that was decided on something else."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide and say what would be written, write nothing.")
+    ] = False,
+    settings: SettingsFile = Path("habitue.toml"),
+    as_json: AsJson = False,
+    log: LogFile = None,
+) -> None:
+    """Decide who gets which offer within budget and limits, and write the list of what to do.
+
+    Who opted out is never on it. A part of those chosen is left alone, drawn by lot, so that the next round
+    can learn what the offers did. The same round decided again is the same.
+    """
+    from habitue.pipelines.decide import decide as run
+    from habitue.pipelines.decide_files import folder_of, there_already, write_decision
+    from habitue.pipelines.decide_inputs import newest_scores
+    from habitue.pipelines.decide_parts import Round
+    from habitue.pipelines.offers import read_offers
+    from habitue.pipelines.scoring.targets import target_of
+    from habitue.records.days import as_day
+
+    terminal = Terminal(as_json=as_json, log=log, clock=now)
+    known, given = settings_of(settings), read_offers(offers)
+    records, _ = opened(settings, terminal)
+    until = as_day(cutoff, "--cutoff") if cutoff else known.cutoff or records.observed_until
+    batch = newest_scores(target_of(scores or scores_of(known, settings)), known_until=until)
+    asked = Round(
+        name=round_name or batch.cutoff.isoformat(),
+        day=as_day(day, "--day") if day else batch.cutoff + timedelta(days=1),
+        budget=budget,
+        holdout=holdout,
+        explore=explore,
+        seed=seed,
+        valid_days=valid_days,
+        uplift=uplift,
+    )
+    folder = folder_of(output or settings.parent / "actions", asked.name)
+    found = measured or settings.parent / "measured.json"
+    inputs = _inputs(batch, records, offers, found, {"round": vars(asked), "format": format})
+    facts = there_already(folder, inputs)
+    if facts is not None:
+        _tell(terminal, facts, folder, "found")
+        return
+    with terminal.working(n_stages=1):
+        decision = run(records, batch, given, asked, measured=found, progress=terminal.step)
+        if dry_run:
+            _tell(terminal, decision.facts, folder, "tried")
+            return
+        facts = write_decision(decision, folder, inputs=inputs, format=format, replace=replace)
+    _tell(terminal, facts, folder, "written")
+
+
+def _inputs(
+    batch: Any, records: Any, offers: Path, measured: Path, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Say what a round is made of: two rounds of the same are the same round."""
+    from habitue.files import sha256_of
+    from habitue.pipelines.decide_telling import plain
+
+    return plain(
+        {
+            **asked,
+            "scores": {"batch": batch.label, "sha256": batch.manifest.get("sha256")},
+            "records": records.fingerprint(),
+            "offers": sha256_of(offers),
+            "measured": sha256_of(measured) if measured.is_file() else None,
+        }
+    )
+
+
+def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: str) -> None:
+    """Say who gets what, what it is expected to gain against other ways to choose, and what limits it."""
+    people = facts["customers"]
+    would = "would get" if outcome == "tried" else "get"
+    terminal.say(
+        f"As of {facts['cutoff']}: {people['treated']:,} of {one_or_many(people['scored'], 'customer')} "
+        f"{would} an offer, {people['held_out']:,} are left alone to learn from, "
+        f"{people['never_contacted']:,} are never contacted."
+    )
+    terminal.say(
+        f"Expected to gain {facts['expected_gain']:,.2f} for {facts['spent']:,.2f}, at most "
+        f"{facts['gap']:.4%} short of the best plan."
+    )
+    terminal.table(
+        "Offers",
+        ("offer", "may have it", "planned", "treated", "gain", "cost"),
+        [
+            (
+                one["offer"],
+                f"{one['eligible']:,}",
+                f"{one['planned']:,}",
+                f"{one['treated']:,}",
+                f"{one['expected_gain']:,.2f}",
+                f"{one['cost']:,.2f}",
+            )
+            for one in facts["by_offer"]
+        ],
+    )
+    terminal.table(
+        "Ways to choose",
+        ("whom", "contacts", "gain", "from", "to"),
+        [
+            (one["policy"], f"{one['n']:,}", *(f"{one[name]:,.2f}" for name in ("profit", "lower", "upper")))
+            for one in facts["policies"]
+        ],
+    )
+    for sentence in [*facts["sentences"], *facts["uplift"]][:_MOST_LINES]:
+        terminal.say(f"  note: {sentence}")
+    for one in facts["experiments"][:1]:
+        terminal.say(f"  next: {one['offer']}: {one['decision']}")
+    where = {
+        "tried": f"Would write {folder}",
+        "found": f"{folder}: that round was there already, whole; nothing was written",
+        "written": f"Wrote {folder}: {', '.join(facts.get('files', ()))}, decision.json",
+    }
+    terminal.say(where[outcome] + ".")
+    terminal.answer({"output": folder, "outcome": outcome, **facts})

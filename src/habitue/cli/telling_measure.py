@@ -1,0 +1,131 @@
+"""What `habitue measure` found, as lines for a person and as plain data for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from habitue.vocabulary import one_or_many
+
+if TYPE_CHECKING:
+    from habitue.experiments import AACheck, Design
+    from habitue.pipelines.measure import Read
+    from habitue.terminal import Terminal
+
+__all__ = ["tell_checks", "tell_design", "tell_readout"]
+
+
+def tell_design(terminal: Terminal, plan: Design) -> None:
+    """Say what an experiment needs or can find.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    plan : Design
+        Of `habitue.experiments.design`.
+    """
+    for sentence in plan.sentences:
+        terminal.say(sentence)
+    facts = asdict(plan) | {"n_by_arm": plan.n_by_arm, "relative_effect": plan.relative_effect}
+    terminal.answer(facts | {"sentences": plan.sentences})
+
+
+def tell_readout(terminal: Terminal, read: Read) -> None:
+    """Say what an experiment says.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    read : Read
+        Of `habitue.pipelines.measure.read_experiment`.
+    """
+    found = read.readout
+    rows = [
+        [
+            f"{row['metric']}, {row['arm']}",
+            _figure(row["control_mean"], row["is_share"]),
+            _figure(row["effect"], row["is_share"], sign=True),
+            _ends(row["lower"], row["upper"], row["is_share"]),
+            _ends(row["sequential_lower"], row["sequential_upper"], row["is_share"]),
+            _p(row["p_holm"]),
+            f"{row['n']:,} / {row['n_control']:,}",
+        ]
+        for row in found.effects.to_dict("records")
+    ]
+    days = one_or_many(read.horizon, "day")
+    title = f"{read.experiment}: {days} after assignment, {found.confidence:.0%} intervals"
+    columns = ["metric, arm", "control", "effect", "one look", "any look", "p (Holm)", "customers"]
+    terminal.table(title, columns, rows)
+    for row in found.compliers.to_dict("records"):
+        ends = _ends(row["lower"], row["upper"], False) if row["is_bounded"] else "too few took it up to say"
+        terminal.say(
+            f"{row['metric']}, {row['arm']}: {row['uptake']:.1%} took it up; for those it changed "
+            f"{_figure(row['effect'], False, sign=True)} ({ends})."
+        )
+    for row in found.guardrails.to_dict("records"):
+        terminal.say(
+            f"guardrail {row['metric']}, {row['arm']}: {row['verdict']} (effect {row['effect']:+.4g}, bound "
+            f"{row['bound']:+.4g}, margin {row['margin']:.4g})"
+        )
+    for note in read.notes:
+        terminal.say(f"note: {note}")
+
+
+def tell_checks(terminal: Terminal, checks: Sequence[AACheck], looks: int) -> None:
+    """Say how often something was found where nothing was done.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    checks : sequence of AACheck
+        One a metric.
+    looks : int
+        How often somebody peeked.
+    """
+    rows = [
+        [
+            one.metric,
+            f"{one.error:.1%} ({one.error_lower:.1%} to {one.error_upper:.1%})",
+            _p(one.p_uniform),
+            f"{one.peeking_error:.1%}",
+            f"{one.sequential_error:.1%}",
+            f"{one.variance_kept:.0%}",
+        ]
+        for one in checks
+    ]
+    n, splits, level = (checks[0].n, checks[0].n_splits, checks[0].level) if checks else (0, 0, 0.05)
+    title = f"{splits:,} splits of {n:,} customers to whom nothing was done; {level:.0%} is meant"
+    columns = ["metric", "found at one look", "p even", f"peeking {looks} x", "any look", "variance kept"]
+    terminal.table(title, columns, rows)
+    for one in checks:
+        verdict = "keeps what it promises" if one.is_honest else "finds more than it may: take more customers"
+        terminal.say(f"{one.metric}: {verdict}.")
+    terminal.answer({"checks": [one.to_dict() for one in checks]})
+
+
+def _figure(value: Any, is_share: bool, *, sign: bool = False) -> str:
+    if value != value:
+        return "–"
+    plus = "+" if sign else ""
+    return (
+        f"{100.0 * value:{plus}.2f} pts"
+        if is_share and sign
+        else (f"{value:.2%}" if is_share else f"{value:{plus},.4g}")
+    )
+
+
+def _ends(lower: float, upper: float, is_share: bool) -> str:
+    if lower != lower:
+        return "–"
+    scale = 100.0 if is_share else 1.0
+    return f"{scale * lower:+,.4g} to {scale * upper:+,.4g}"
+
+
+def _p(value: float) -> str:
+    if value != value:
+        return "–"
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
