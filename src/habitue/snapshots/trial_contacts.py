@@ -21,6 +21,7 @@ __all__ = ["CONTROL", "Drawn", "contradiction", "drawn_contacts"]
 CONTROL = "control"
 """What the arm of those who are not contacted is called."""
 _TOO_FAR = 5.0  # standard errors between propensities and shares
+_FEW_DRAWN = 20  # customers of an arm, below which nothing is held against its propensities
 _NAMED = 3  # campaigns told by name in a note
 
 _CONTACTS = """
@@ -271,13 +272,16 @@ def contradiction(rows: pd.DataFrame) -> str:
     """
     weight = 1.0 / rows["propensity"].to_numpy(dtype=np.float64)
     sums = (
-        rows.assign(weight=weight, variance=weight * (weight - 1.0), n=rows["n_campaign"])
+        rows.assign(weight=weight, variance=weight * (weight - 1.0), n=rows["n_campaign"], drawn=1.0)
         .groupby(["campaign", "trial_arm"], sort=True)
-        .agg({"weight": "sum", "variance": "sum", "n": "first"})
+        .agg({"weight": "sum", "variance": "sum", "n": "first", "drawn": "sum"})
         .reset_index()
     )
-    stands_for, n = sums["weight"].to_numpy(dtype=np.float64), sums["n"].to_numpy(dtype=np.float64)
-    spread = np.sqrt(sums["variance"].to_numpy(dtype=np.float64))
+    stands_for, n, drawn = (sums[name].to_numpy(dtype=np.float64) for name in ("weight", "n", "drawn"))
+    # The variance is that of all customers of the campaign, guessed from those of the arm: the few of a small
+    # arm may all have been likely ones.
+    guessed = np.maximum(sums["variance"].to_numpy(dtype=np.float64), n * (stands_for / drawn - 1.0))
+    spread = np.sqrt(np.where(drawn < _FEW_DRAWN, np.inf, guessed))
     off = np.flatnonzero(np.abs(stands_for - n) > _TOO_FAR * spread + 1e-6 * n)
     if not off.size:
         return ""
