@@ -60,7 +60,7 @@ bench-pymc: $(DEV_READY) build/bench-pymc/.ready ## the same with the NUTS of py
 bench-uplift: $(DEV_READY) build/bench-uplift/.ready ## learners of effects beside those of causalml and scikit-uplift (DATA=folder)
 	@BENCH_UPLIFT_PYTHON=build/bench-uplift/bin/python $(BIN)/python -m benchmarks.uplift $(DATA)
 
-# An environment of its own: causalml needs older libraries than we do.
+# An environment of its own: peers are no dependency of ours.
 build/bench-uplift/.ready:
 	@python3.12 -m venv build/bench-uplift
 	@build/bench-uplift/bin/python -m pip --disable-pip-version-check --quiet install \
