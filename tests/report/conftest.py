@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from habitue.report import Champion, DataCheck, Facts, KindCheck, build_facts, render
+from habitue.report.loop_facts import read_loop
 
 HORIZON = 90
 R, ALPHA, A, B = 0.6, 45.0, 0.8, 4.0
@@ -210,3 +214,45 @@ def page(facts: Facts) -> str:
 def simulated() -> dict[str, Any]:
     """Return the arguments of build_facts for a simulated base of 20,000 customers."""
     return _simulate()
+
+
+def loop_of(name: Callable[[str], str] = str) -> dict[str, Any]:
+    """Return arguments of read_loop: what the commands wrote, with all names of data through a function.
+
+    The shapes are those of `habitue scorecard`, `decide` and `measure`; tests/pipelines/test_tell_loop.py
+    holds the readers against what these commands write today. In the file such names begin with "@".
+    """
+    told = _named(json.loads(Path(__file__).with_name("loop_files.json").read_text(encoding="utf-8")), name)
+    first = told.pop("actions")[0]
+    customers = [name(f"C{number:06d}") for number in range(230)]
+    actions = [
+        first | {"customer_id": one, "expected_gain": 50.0 - 0.1 * number}
+        for number, one in enumerate(customers)
+    ]
+    return told | {"cutoff": date(2026, 6, 30), "actions": actions, "n_actions": len(actions)}
+
+
+def _named(told: Any, name: Callable[[str], str]) -> Any:
+    if isinstance(told, dict):
+        return {_named(key, name): _named(value, name) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_named(one, name) for one in told]
+    return name(told[1:]) if isinstance(told, str) and told.startswith("@") else told
+
+
+@pytest.fixture
+def loop_files() -> Callable[..., dict[str, Any]]:
+    """Return what makes the files of a loop, as often as wanted."""
+    return loop_of
+
+
+@pytest.fixture(scope="session")
+def loop_facts(simulated: dict[str, Any]) -> Facts:
+    """Return the facts of the base with all parts of the loop."""
+    return build_facts(**simulated, loop=read_loop(**loop_of()))
+
+
+@pytest.fixture(scope="session")
+def loop_page(loop_facts: Facts) -> str:
+    """Return the page of the base with all parts of the loop."""
+    return render(loop_facts)

@@ -139,15 +139,36 @@ def report(
     output: Annotated[Path | None, typer.Option(help="The HTML page; else the settings'.")] = None,
     title: Annotated[str, typer.Option(help="Its heading.")] = _TITLE,
     customers: Annotated[int, typer.Option(min=1, help="Customers listed.")] = 500,
+    scorecard: Annotated[
+        Path | None, typer.Option(help="Of `habitue scorecard`; else the settings', where it is there.")
+    ] = None,
+    decision: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of `habitue decide`, a round or all of them; actions/ beside the settings if not said."
+        ),
+    ] = None,
+    readout: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of `habitue measure readout`; measure/readout.json beside the settings if not said."
+        ),
+    ] = None,
     settings: SettingsFile = Path("habitue.toml"),
     log: LogFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the newest scores on one self-contained page that opens without a network."""
+    """Tell it all on one self-contained page that opens without a network.
+
+    The newest scores; and, where they are there, the scorecard with its targets, the newest plan, and what
+    past actions achieved. What is not there is said on the page, with the command that makes it.
+    """
     from habitue.pipelines.tell import tell
+    from habitue.pipelines.tell_loop import LoopFiles
 
     terminal = Terminal(as_json=as_json, log=log, clock=now)
     known = settings_of(settings)
+    asked = {"scorecard": scorecard, "decision": decision, "readout": readout}
     with terminal.working(n_stages=1):
         terminal.step("writing the report")
         page = tell(
@@ -158,6 +179,12 @@ def report(
             title=title,
             now=now(),
             n_customers=customers,
+            loop=LoopFiles(
+                scorecard or settings.parent / known.scorecard.output,
+                decision or settings.parent / "actions",
+                readout or settings.parent / "measure" / "readout.json",
+                frozenset(name for name, given in asked.items() if given is not None),
+            ),
         )
     terminal.say(f"Report: {page}")
     terminal.answer({"report": page})

@@ -14,6 +14,7 @@ from habitue.files import sha256_of
 from habitue.pipelines.scoring.files import json_in, read_scores, sidecar_of
 from habitue.pipelines.scoring.targets import Target, target_of
 from habitue.pipelines.scoring.targets_files import FileTarget
+from habitue.pipelines.tell_loop import LoopFiles, gather_loop
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def tell(
     now: datetime,
     published: pd.DataFrame | None = None,
     n_customers: int = 500,
+    loop: LoopFiles | None = None,
 ) -> Path:
     """Write the report of the newest batch of scores.
 
@@ -56,11 +58,14 @@ def tell(
         Published figures beside ours.
     n_customers : int
         Customers listed.
+    loop : LoopFiles, optional
+        Where scorecard, decision and readout lie.
 
     Raises
     ------
     DataError
-        Where there are no scores, no manifest, or that of other scores.
+        Where there are no scores, no manifest, or that of other scores; or a file of the loop was named and
+        is not there, or cannot be read.
     """
     manifest, frame = _newest(target_of(str(scores)))
     tables, curves = _evidence(manifest, store)
@@ -93,6 +98,11 @@ def tell(
         # Manifests of older versions do not tell: then models answered for what they learned.
         trained_for=manifest["models"][0].get("learned_horizon"),
         discount_rate=manifest.get("discount_rate", 0.0),
+        loop=gather_loop(
+            loop or LoopFiles(),
+            cutoff=date.fromisoformat(manifest["cutoff"]),
+            scores_sha256=manifest.get("sha256"),
+        ),
     )
     return write_report(facts, output)
 

@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
+from habitue.report.words_of_measures import cleaned
+
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
@@ -31,6 +33,7 @@ _VARIABLES = {
 }  # fmt: skip
 _WIDTH, _HEIGHT = 4.7, 3.25
 _LONGEST_LABEL = 24
+_WHERE = "The numbers of this chart stand in a table right after it."
 STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -91,7 +94,7 @@ def drawable(text: str) -> str:
     ('Umsatz in €', '□□')
     """
     font = get_font(findfont("DejaVu Sans"))
-    return "".join(c if font.get_char_index(ord(c)) else "□" for c in text)
+    return "".join(c if font.get_char_index(ord(c)) else "□" for c in cleaned(text))
 
 
 def label(model: str) -> str:
@@ -127,7 +130,8 @@ def to_svg(figure: Figure, name: str, told: str) -> str:
     name : str
         What the chart's ids begin with; no two charts of a page may share it.
     told : str
-        What the chart shows, for those who cannot see it.
+        What the chart shows, for those who cannot see it: its title, to which the description adds where the
+        numbers are.
 
     Returns
     -------
@@ -150,6 +154,7 @@ def to_svg(figure: Figure, name: str, told: str) -> str:
     size = r' (?:width|height)="[\d.]+pt"'
     head, rest = text.split(">", 1)
     head = re.sub(size, "", head).replace(
-        "<svg", f'<svg class="chart" role="img" aria-label="{escape(told)}"', 1
+        "<svg", f'<svg class="chart" role="img" aria-label="{escape(told)}" aria-describedby="{name}-desc"', 1
     )
-    return f"{head}>{rest}".strip()
+    said = f'<title>{escape(told)}</title><desc id="{name}-desc">{_WHERE}</desc>'
+    return f"{head}>{said}{rest}".strip()

@@ -9,128 +9,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 import pandas as pd
 
 from habitue.errors import SchemaError, SettingsError
 from habitue.report.answered import sentences_on
+from habitue.report.checked import Champion, DataCheck, KindCheck, Published
 from habitue.report.curves import Curves, read_curves
 from habitue.report.customers import Base, describe_base
 from habitue.report.glossary import Term, glossary
+from habitue.report.in_short import in_short
+from habitue.report.loop_facts import Loop
+from habitue.report.plain_data import plain
 from habitue.report.rivals import Leaderboard, read_leaderboard
 from habitue.report.scores import read_scores
 from habitue.report.wording import count, day, money, percent
 from habitue.vocabulary import one_or_many
 
-__all__ = ["Champion", "DataCheck", "Facts", "KindCheck", "Published", "build_facts"]
+__all__ = ["Champion", "DataCheck", "Facts", "KindCheck", "Loop", "Published", "build_facts"]
 
 TABLES = ("churn", "value")
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The registered model that made the predictions, and why it was chosen.
-
-    Attributes
-    ----------
-    role : str
-        "churn" or "clv".
-    name, version, run_id : str
-        The registered model, its version and the run that trained it.
-    model : str
-        What the model is called in the leaderboards and curves.
-    why : str
-        One sentence: why this one.
-
-    Examples
-    --------
-    >>> Champion("churn", "demo-churn", "3", "0a1b", "BG/NBD", "Best AUC over four cutoffs.").role
-    'churn'
-    """
-
-    role: Literal["churn", "clv"]
-    name: str
-    version: str
-    run_id: str
-    model: str
-    why: str
-
-
-@dataclass(frozen=True)
-class KindCheck:
-    """What the records of one further kind looked like at the door.
-
-    Attributes
-    ----------
-    kind : str
-        Kind of record, as habitue.toml names it.
-    source : str
-        Where they come from.
-    n_rows, n_quarantined : int
-        Records read, and those of them set aside.
-    quarantined : mapping of str to int
-        How many for which reason.
-    notes : sequence of str
-        Whatever else a reader should know.
-
-    Examples
-    --------
-    >>> KindCheck("tickets", "tickets.csv", 61, 1, {"opened_at is missing": 1}).n_quarantined
-    1
-    """
-
-    kind: str
-    source: str
-    n_rows: int
-    n_quarantined: int
-    quarantined: Mapping[str, int] = field(default_factory=dict[str, int])
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class DataCheck:
-    """What the records looked like at the door.
-
-    Attributes
-    ----------
-    n_rows, n_customers : int
-        Purchases read and customers they belong to.
-    first_day, last_day : datetime.date or None
-        First and last day of the records; None where there are none.
-    n_quarantined : int
-        Purchases set aside.
-    quarantined : mapping of str to int
-        How many for which reason.
-    notes : sequence of str
-        Whatever else a reader should know.
-    others : sequence of KindCheck
-        The further kinds of record that were read.
-
-    Examples
-    --------
-    >>> DataCheck(100, 20, date(2025, 1, 1), date(2026, 6, 30), 2, {"amount is missing": 2}).n_quarantined
-    2
-    """
-
-    n_rows: int
-    n_customers: int
-    first_day: date | None
-    last_day: date | None
-    n_quarantined: int
-    quarantined: Mapping[str, int] = field(default_factory=dict[str, int])
-    notes: Sequence[str] = ()
-    others: Sequence[KindCheck] = ()
-
-
-@dataclass(frozen=True)
-class Published:
-    """A table of published figures beside ours, as it came."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | None, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -167,6 +67,10 @@ class Facts:
         What a year took off money that comes later.
     answered : tuple of str
         Who answered for how many customers, in sentences.
+    loop : Loop
+        Scorecard, drivers, plan and proof, as far as they were handed in.
+    in_short : tuple of str
+        The same in a few sentences.
     """
 
     title: str
@@ -188,6 +92,8 @@ class Facts:
     trained_for: int
     discount_rate: float
     answered: tuple[str, ...]
+    loop: Loop = field(default_factory=Loop)
+    in_short: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as dictionaries, lists, strings, numbers and None: what JSON can hold.
@@ -200,7 +106,7 @@ class Facts:
         -----
         Dates become ISO strings; a number that is not finite becomes None.
         """
-        return {name.name: _plain(getattr(self, name.name)) for name in fields(self)}
+        return {name.name: plain(getattr(self, name.name)) for name in fields(self)}
 
 
 def build_facts(
@@ -221,6 +127,7 @@ def build_facts(
     interval_level: float | None = None,
     trained_for: int | None = None,
     discount_rate: float = 0.0,
+    loop: Loop | None = None,
 ) -> Facts:
     """Gather everything a report says about who will leave and what customers are worth.
 
@@ -256,6 +163,8 @@ def build_facts(
         Days ahead that the models learned and were tested on; the horizon where None.
     discount_rate : float
         What a year took off money that comes later: 0.10 for ten percent.
+    loop : Loop or None
+        Scorecard, drivers, plan and proof: of :func:`habitue.report.loop_facts.read_loop`.
 
     Returns
     -------
@@ -282,7 +191,7 @@ def build_facts(
     """
     _check_settings(horizon, n_customers_shown, interval_level)
     _check_names(tables)
-    read = read_scores(scores)
+    read, told = read_scores(scores), loop or Loop()
     base = describe_base(read, n_shown=n_customers_shown)
     names = {
         role: [n for c in champions if c.role == role for n in (c.model, c.name)] for role in ("churn", "clv")
@@ -301,7 +210,7 @@ def build_facts(
         end=cutoff + timedelta(days=horizon),
         horizon=horizon,
         generated_at=generated_at,
-        finding=tuple(_finding(base, boards, currency, cutoff, horizon)),
+        finding=tuple(_finding(base, boards, currency, cutoff, horizon, told)),
         base=base,
         leaderboards=boards,
         curves=read_curves(curves, churn_champions=names["churn"], value_champions=names["clv"]),
@@ -320,6 +229,8 @@ def build_facts(
         trained_for=trained_for or horizon,
         discount_rate=discount_rate,
         answered=sentences_on(base.answered),
+        loop=told,
+        in_short=tuple(in_short(told, currency)),
     )
 
 
@@ -341,7 +252,7 @@ def _check_names(tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _finding(
-    base: Base, boards: Sequence[Leaderboard], currency: str, cutoff: date, horizon: int
+    base: Base, boards: Sequence[Leaderboard], currency: str, cutoff: date, horizon: int, loop: Loop
 ) -> list[str]:
     head, sentences = base.headline, list[str]()
     end = day(cutoff + timedelta(days=horizon))
@@ -351,17 +262,21 @@ def _finding(
             f"Of {one_or_many(head.n_with_churn, 'customer')}, {percent(head.churn_mean)} are expected to "
             f"leave by {end}; {count(head.n_at_risk)} {are} more likely to leave than to stay."
         )
-    if head.expected_spend is not None:
+    if head.expected_spend is not None and loop == Loop():
         same = head.n_with_churn == head.n_with_value > 1
         everybody = one_or_many(head.n_with_value, "customer is", plural="customers are")
         who = "Together they are" if same else everybody
         spend = money(head.expected_spend, currency)
         sentences.append(f"{who} expected to spend {spend} by {end}{_top_tenth(base)}.")
     if head.value_at_risk is not None and head.value_at_risk_share is not None:
+        of = "that" if loop == Loop() else f"the {money(head.expected_spend, currency)} expected of all"
         sentences.append(
-            f"{money(head.value_at_risk, currency)} of that ({percent(head.value_at_risk_share)}) "
+            f"{money(head.value_at_risk, currency)} of {of} ({percent(head.value_at_risk_share)}) "
             "hangs on those who are more likely to leave than to stay."
         )
+    if loop != Loop():
+        # What the models are worth stands further down, once there is something to do.
+        return sentences
     asked = {"churn": "who leaves", "value": "what they spend"}
     verdicts = [(asked[board.question], board.verdict) for board in boards if board.verdict is not None]
     return sentences + [f"Tested on the past for {asked}, {verdict}." for asked, verdict in verdicts]
@@ -388,18 +303,3 @@ def _cell(value: object) -> str | float | None:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) else None
     return str(value)
-
-
-def _plain(value: object) -> object:
-    """Turn any fact into what JSON can hold."""
-    if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, Term):
-        return _plain(value._asdict())
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,17 +1,7 @@
 "use strict";
-// The customer list: sort by a heading, filter by words and risk, take it along as CSV. Without this script the page
-// is complete, in its first order.
+// Tables sort by a heading; the customer list can be filtered by words and risk, and taken along as CSV; what is
+// folded opens for print. Without this script the page is complete, in its first order.
 (() => {
-  const table = document.getElementById("customers");
-  if (!table) return;
-  const body = table.tBodies[0];
-  const rows = Array.from(body.rows);
-  const headings = Array.from(table.tHead.rows[0].cells);
-  const search = document.getElementById("search");
-  const risk = document.getElementById("risk-above");
-  const told = document.getElementById("told");
-  const words = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
-
   // What is missing has no data-v and goes last, whichever way is sorted.
   const value = (row, column) => row.cells[column].dataset.v ?? "";
   const compare = (numeric, sign, column) => (a, b) => {
@@ -21,16 +11,38 @@
     return sign * (numeric ? Number(x) - Number(y) : x.localeCompare(y, "en", { numeric: true }));
   };
 
-  const sort = (heading) => {
-    const numeric = heading.dataset.kind === "number";
-    const now = heading.getAttribute("aria-sort");
-    const first = numeric && heading.dataset.first !== "ascending" ? "descending" : "ascending";
-    const next = now === "none" ? first : now === "ascending" ? "descending" : "ascending";
-    headings.forEach((other) => other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", "none"));
-    heading.setAttribute("aria-sort", next);
-    rows.sort(compare(numeric, next === "ascending" ? 1 : -1, heading.cellIndex));
-    body.append(...rows);
+  const sortable = (table) => {
+    const body = table.tBodies[0];
+    const rows = Array.from(body.rows);
+    const headings = Array.from(table.tHead.rows[0].cells);
+    const sort = (heading) => {
+      const numeric = heading.dataset.kind === "number";
+      const now = heading.getAttribute("aria-sort");
+      const first = numeric && heading.dataset.first !== "ascending" ? "descending" : "ascending";
+      const next = now === "none" ? first : now === "ascending" ? "descending" : "ascending";
+      headings.forEach((other) => other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", "none"));
+      heading.setAttribute("aria-sort", next);
+      rows.sort(compare(numeric, next === "ascending" ? 1 : -1, heading.cellIndex));
+      body.append(...rows);
+    };
+    headings.forEach((heading) => heading.querySelector("button")?.addEventListener("click", () => sort(heading)));
   };
+  document.querySelectorAll("table.sortable").forEach(sortable);
+
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = Array.from(document.querySelectorAll("details:not([open])"));
+    folded.forEach((one) => { one.open = true; });
+  });
+  window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
+
+  const table = document.getElementById("customers");
+  if (!table) return;
+  const rows = Array.from(table.tBodies[0].rows);
+  const search = document.getElementById("search");
+  const risk = document.getElementById("risk-above");
+  const told = document.getElementById("told");
+  const words = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
 
   const filter = () => {
     const wanted = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
@@ -54,7 +66,7 @@
       "expected_purchases", "decile", "frequency", "inactivity", "spend_total"];
     const customers = JSON.parse(document.getElementById("facts").textContent).base.customers;
     const byRank = new Map(customers.map((customer) => [String(customer.rank), customer]));
-    const lines = rows.filter((row) => !row.hidden).map((row) => {
+    const lines = Array.from(table.tBodies[0].rows).filter((row) => !row.hidden).map((row) => {
       const customer = byRank.get(row.dataset.rank);
       return [...fields.map((field) => customer[field] ?? ""), customer.reasons.join("; ")];
     });
@@ -66,7 +78,6 @@
     URL.revokeObjectURL(link.href);
   };
 
-  headings.forEach((heading) => heading.querySelector("button")?.addEventListener("click", () => sort(heading)));
   search.addEventListener("input", filter);
   risk?.addEventListener("change", filter);
   document.getElementById("save").addEventListener("click", save);

@@ -12,20 +12,25 @@ import base64
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from habitue.errors import DataError
 from habitue.files import write_whole
 from habitue.report.customers import Bin
 from habitue.report.facts import Facts
+from habitue.report.scorecard_facts import Point
+from habitue.report.scorecard_page import scorecard_context
 from habitue.report.wording import band, count, day, figure, money, percent, score
+from habitue.report.words_of_measures import STATUS, cleaned, difference, label_of, quantity
 from habitue.vocabulary import one_or_many
 
 __all__ = ["render", "write_report"]
@@ -82,7 +87,7 @@ def render(facts: Facts) -> str:
     ('<!doctype html>', False, True)
     """
     script = _read("page.js")
-    template = _environment(facts.currency).from_string(_read("template.html.j2"))
+    template = _environment(facts.currency).get_template("template.html.j2")
     return template.render(
         facts=facts,
         base=facts.base,
@@ -95,7 +100,33 @@ def render(facts: Facts) -> str:
         style=Markup(_read("page.css")),
         script=Markup(script),
         data=Markup(_json(facts)),
+        sections=_sections(facts),
+        has_trust=_has_trust(facts),
+        **scorecard_context(facts),
     )
+
+
+def _has_trust(facts: Facts) -> bool:
+    curves, loop = facts.curves, facts.loop
+    tested = facts.leaderboards or facts.champions or curves.calibration or curves.gains or curves.deciles
+    return bool(tested or loop.checks or loop.scorecard)
+
+
+def _sections(facts: Facts) -> list[tuple[str, str]]:
+    """Return the sections in the order of the page; only trust may be missing."""
+    every = [
+        ("short", "In short"),
+        ("scorecard", "Scorecard"),
+        ("base", "The base"),
+        ("risk", "Who is at risk, and why"),
+        ("list", "Customers to look at"),
+        ("week", "This week"),
+        ("proof", "What it achieved"),
+        ("trust", "How far to trust it"),
+        ("data", "The data"),
+        ("words", "Definitions"),
+    ]
+    return [one for one in every if one[0] != "trust" or _has_trust(facts)]
 
 
 def write_report(facts: Facts, path: Path) -> Path:
@@ -142,22 +173,57 @@ def _read(name: str) -> str:
 
 def _environment(currency: str) -> Environment:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_read),
     )
-    environment.filters.update(
-        band=_band,
-        count=count,
-        day=day,
-        figure=figure,
-        money=partial(money, currency=currency),
-        percent=percent,
-        score=score,
-    )
+    filters: dict[str, Any] = {
+        "band": _band,
+        "clean": cleaned,
+        "day_after": _day_after,
+        "difference": partial(difference, currency=currency),
+        "quantity": partial(quantity, currency=currency),
+        "said": _said,
+        "spaced": label_of,
+        "by_group": _by_group,
+        "status_class": _status_class,
+        "status_shape": _status_shape,
+        "count": count,
+        "day": day,
+        "figure": figure,
+        "money": partial(money, currency=currency),
+        "percent": percent,
+        "score": score,
+    }
+    environment.filters.update(filters)
     return environment
 
 
 def _band(b: Bin) -> str:
     return band(b.lower, b.upper)
+
+
+def _said(text: object) -> Markup:
+    """Set apart what came from data: no sign in it turns or breaks the text around it."""
+    return Markup("<bdi>{}</bdi>").format(cleaned(text))
+
+
+def _day_after(value: date | None) -> str:
+    return day(None if value is None else value + timedelta(days=1))
+
+
+def _by_group(points: Iterable[Point]) -> dict[str, Point]:
+    return {one.group: one for one in points}
+
+
+def _status_shape(word: str) -> str:
+    return STATUS.get(word, ("○", "none"))[0]
+
+
+def _status_class(word: str) -> str:
+    return STATUS.get(word, ("○", "none"))[1]
 
 
 def _columns(facts: Facts) -> list[Column]:
@@ -191,6 +257,26 @@ def _draw(facts: Facts) -> Mapping[str, str]:
         for place, board in enumerate(table.boards):
             name = f"{table.question}-{place}"
             drawn[name] = charts.leaderboard(board, name=name)
+    return drawn | _draw_loop(facts)
+
+
+def _draw_loop(facts: Facts) -> dict[str, str]:
+    from habitue.report import loop_charts as charts
+
+    loop, currency, drawn = facts.loop, facts.currency, dict[str, str]()
+    if loop.audit is not None and loop.audit.bands is not None:
+        drawn["cohort-bands"] = charts.bands(loop.audit.bands, currency=currency)
+    if loop.audit is not None and loop.audit.bridge is not None:
+        drawn["bridge"] = charts.bridge(loop.audit.bridge, currency=currency)
+    if loop.drivers is not None and loop.drivers.rows:
+        drawn["quadrant"] = charts.quadrant(loop.drivers)
+    if loop.plan is not None and loop.plan.n_planned:
+        if loop.plan.policies:
+            drawn["policies"] = charts.policies(loop.plan.policies, currency=currency)
+        if loop.plan.swings:
+            drawn["swings"] = charts.swings(loop.plan.swings, currency=currency)
+    for place, one in enumerate(loop.proof.experiments if loop.proof is not None else ()):
+        drawn[f"effects-{place}"] = charts.effects(one.effects, name=f"effects-{place}")
     return drawn
 
 

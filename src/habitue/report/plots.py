@@ -14,48 +14,19 @@ import numpy as np
 import pandas as pd
 
 from habitue.errors import SettingsError
+from habitue.report.plot_style import ACTUAL, INK, MODEL, MUTED, axes_of, styled
 from habitue.report.plot_titles import expects, fits, most_expected, speaks_for_leaving, tracked
 from habitue.report.wording import count, percent
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.typing import RcKeyType
 
 __all__ = ["conditional_expectations", "frequencies", "recency_frequency", "tracking"]
 
-# The page's colours in light mode: a dark teal and a rust, apart in hue for the colour-blind too.
-_INK: Final = "#1c1b19"
-_MUTED: Final = "#5f5b54"
-_GRID: Final = "#e6e1d8"
-_ACTUAL: Final = "#0f5f66"
-_MODEL: Final = "#ad4522"
-_SIZE: Final = (7.2, 4.0)
 _MAPPED: Final = {
     "p_alive": "probability to be still a customer",
     "expected_purchases": "expected purchases in {horizon}",
-}
-_STYLE: Final[dict[RcKeyType, Any]] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.0,
-    "text.color": _INK,
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _MUTED,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11.5,
-    "axes.titlepad": 12.0,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100.0,
 }
 
 
@@ -86,14 +57,14 @@ def tracking(facts: pd.DataFrame, *, cumulative: bool = True, ax: Axes | None = 
     >>> tracking(fit_curves.tracking(log, model, window)).get_title(loc="left")
     'The model foretells 11\xa0% fewer purchases after the cutoff than came'
     """
-    with _style():
-        axes = _axes(ax)
+    with styled():
+        axes = axes_of(ax)
         full = facts if cumulative else facts.loc[facts["n_days"] == facts["n_days"].max()]
         ends = full["end"].to_numpy()
         suffix = "_cumulative" if cumulative else ""
         actual, expected = (full[f"{name}{suffix}"].to_numpy() for name in ("actual", "expected"))
-        axes.plot(ends, actual, color=_ACTUAL, linewidth=2.2 if cumulative else 1.5)
-        axes.plot(ends, expected, color=_MODEL, linewidth=2.0, linestyle=(0, (5, 2)))
+        axes.plot(ends, actual, color=ACTUAL, linewidth=2.2 if cumulative else 1.5)
+        axes.plot(ends, expected, color=MODEL, linewidth=2.0, linestyle=(0, (5, 2)))
         _cutoff(axes, facts)
         _dates(axes)
         every = int(facts["n_days"].to_numpy().max())
@@ -104,7 +75,7 @@ def tracking(facts: pd.DataFrame, *, cumulative: bool = True, ax: Axes | None = 
         axes.set_ylim(bottom=0.0)
         _thousands(axes)
         axes.grid(axis="y")
-        _name_lines(axes, ends, {"actual": (actual, _ACTUAL), "model": (expected, _MODEL)})
+        _name_lines(axes, ends, {"actual": (actual, ACTUAL), "model": (expected, MODEL)})
         axes.set_title(tracked(facts), loc="left")
     return axes
 
@@ -131,11 +102,11 @@ def frequencies(facts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> frequencies(facts).get_title(loc="left")
     'No count of customers is off by more than chance'
     """
-    with _style():
-        axes = _axes(ax)
+    with styled():
+        axes = axes_of(ax)
         places = np.arange(len(facts))
-        axes.bar(places, facts["actual"], width=0.76, color=_ACTUAL, alpha=0.45, linewidth=0, label="actual")
-        _with_ranges(axes, places, facts, "expected", name="model, 95 % range", colour=_MODEL)
+        axes.bar(places, facts["actual"], width=0.76, color=ACTUAL, alpha=0.45, linewidth=0, label="actual")
+        _with_ranges(axes, places, facts, "expected", name="model, 95 % range", colour=MODEL)
         axes.set_xticks(places, facts["label"])
         axes.tick_params(axis="x", length=0)
         axes.set(xlabel="repeat purchases", ylabel="customers")
@@ -147,7 +118,7 @@ def frequencies(facts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         for place, n, upper in zip(places, facts["actual"], facts["upper"], strict=True):
             axes.annotate(
                 count(n), (place, max(n, upper)), xytext=(0, 3), textcoords="offset points", ha="center",
-                color=_ACTUAL, fontsize=9.0,
+                color=ACTUAL, fontsize=9.0,
             )  # fmt: skip
         outside = ~facts["actual"].between(facts["lower"], facts["upper"])
         axes.set_title(fits(list(facts.loc[outside, "label"])), loc="left")
@@ -177,11 +148,11 @@ def conditional_expectations(facts: pd.DataFrame, *, ax: Axes | None = None) -> 
     >>> conditional_expectations(facts).get_title(loc="left")
     'Too much is expected of customers with frequency 0'
     """
-    with _style():
-        axes = _axes(ax)
+    with styled():
+        axes = axes_of(ax)
         places = np.arange(len(facts))
-        _with_ranges(axes, places - 0.09, facts, "mean_actual", name="actual, 95 % interval", colour=_ACTUAL)
-        axes.plot(places + 0.09, facts["mean_expected"], "D", color=_MODEL, markersize=6.5, label="model")
+        _with_ranges(axes, places - 0.09, facts, "mean_actual", name="actual, 95 % interval", colour=ACTUAL)
+        axes.plot(places + 0.09, facts["mean_expected"], "D", color=MODEL, markersize=6.5, label="model")
         labels = [f"{name}\n{count(n)}" for name, n in zip(facts["label"], facts["n"], strict=True)]
         axes.set_xticks(places, labels)
         axes.tick_params(axis="x", length=0)
@@ -240,8 +211,8 @@ def recency_frequency(
     )
     T, horizon = float(facts["T"].iloc[0]), float(facts["horizon"].iloc[0])
     is_chance = answer == "p_alive"
-    with _style():
-        axes = _axes(ax)
+    with styled():
+        axes = axes_of(ax)
         half = T / (2.0 * max(grid.shape[1] - 1, 1))
         image = axes.imshow(
             grid.to_numpy(),
@@ -267,21 +238,6 @@ def recency_frequency(
     return axes
 
 
-def _style() -> Any:
-    from matplotlib import rc_context
-
-    return rc_context(_STYLE)
-
-
-def _axes(ax: Axes | None) -> Axes:
-    """Return the axes handed in, or those of a new figure, which a notebook shows."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    return pyplot.subplots(figsize=_SIZE)[1]
-
-
 def _whole() -> Any:
     from matplotlib.ticker import MaxNLocator
 
@@ -293,11 +249,11 @@ def _cutoff(axes: Axes, facts: pd.DataFrame) -> None:
     if not facts["is_holdout"].to_numpy().any():
         return
     at: Any = facts.loc[~facts["is_holdout"], "end"].max()
-    axes.axvline(at, color=_INK, linewidth=0.9, linestyle=(0, (2, 2)))
+    axes.axvline(at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
     for words, align, offset in (("calibration", "right", -5), ("holdout", "left", 5)):
         axes.annotate(
             words, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(offset, -2), ha=align, va="top",
-            textcoords="offset points", color=_MUTED, fontsize=9.0,
+            textcoords="offset points", color=MUTED, fontsize=9.0,
         )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from habitue.report.reason_pillars import pillar_behind
 from habitue.report.scores import Scores
+from habitue.report.words_of_measures import pillar_label
 
-__all__ = ["Reason", "Reasons", "count_reasons"]
+__all__ = ["PillarReasons", "Reason", "Reasons", "count_reasons"]
 
 MOST_REASONS = 12
 MOST_DISTINCT = 40
@@ -25,6 +27,17 @@ class Reason:
     """How often a reason is the main one, and how often among the first three."""
 
     reason: str
+    n_main: int
+    n_any: int
+    share_any: float
+    pillar: str = ""
+
+
+@dataclass(frozen=True)
+class PillarReasons:
+    """How often a pillar is behind the main reason, and behind any of the first three."""
+
+    pillar: str
     n_main: int
     n_any: int
     share_any: float
@@ -42,11 +55,14 @@ class Reasons:
         Customers counted: those with at least one reason.
     reasons : tuple of Reason
         The commonest first, at most twelve.
+    pillars : tuple of PillarReasons
+        Pillars of loyalty that all reasons belong to, the commonest first.
     """
 
     of_at_risk: bool
     n_customers: int
     reasons: tuple[Reason, ...]
+    pillars: tuple[PillarReasons, ...] = ()
 
 
 def count_reasons(scores: Scores) -> Reasons:
@@ -71,7 +87,7 @@ def count_reasons(scores: Scores) -> Reasons:
     >>> from habitue.report.scores import read_scores
     >>> frame = pd.DataFrame({"customer_id": [1, 2], "clv": [9, 8], "reason_1": ["silent"] * 2})
     >>> count_reasons(read_scores(frame)).reasons
-    (Reason(reason='silent', n_main=2, n_any=2, share_any=1.0),)
+    (Reason(reason='silent', n_main=2, n_any=2, share_any=1.0, pillar='Other'),)
     """
     at_risk = scores.at_risk
     of_at_risk = at_risk is not None and bool(at_risk.any())
@@ -82,8 +98,22 @@ def count_reasons(scores: Scores) -> Reasons:
         return Reasons(of_at_risk, 0, ())
     main, anywhere = _tally(codes, len(names))
     common = sorted(range(len(names)), key=lambda i: (-anywhere[i], names[i]))[:MOST_REASONS]
-    told = (Reason(names[i], int(main[i]), int(anywhere[i]), float(anywhere[i] / n)) for i in common)
-    return Reasons(of_at_risk, n, tuple(told))
+    behind = [pillar_label(pillar_behind(name)) for name in names]
+    told = (
+        Reason(names[i], int(main[i]), int(anywhere[i]), float(anywhere[i] / n), behind[i]) for i in common
+    )
+    return Reasons(of_at_risk, n, tuple(told), _pillars(codes, behind, n))
+
+
+def _pillars(codes: NDArray[np.intp], behind: list[str], n: int) -> tuple[PillarReasons, ...]:
+    """Count pillars as reasons are counted: each once per customer."""
+    names = sorted(set(behind))
+    place = np.array([*(names.index(one) for one in behind), -1], dtype=np.intp)
+    main, anywhere = _tally(place[codes], len(names))
+    common = sorted(range(len(names)), key=lambda i: (-anywhere[i], names[i]))
+    return tuple(
+        PillarReasons(names[i], int(main[i]), int(anywhere[i]), float(anywhere[i] / n)) for i in common
+    )
 
 
 def _encode(columns: list[NDArray[np.object_]]) -> tuple[list[str], NDArray[np.intp]]:
