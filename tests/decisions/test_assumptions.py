@@ -30,7 +30,7 @@ def test_weights_have_exact_means(offer: Offer) -> None:
     else:
         gross = expected.uplift.item()
     accept = p * expected.acceptance.item() + (1 - p) * expected.staying.item()
-    told = mean @ [p * v, (1 - p) * v, p, 1.0]
+    told = mean @ [p * v, (1 - p) * v, p, 1 - p, 1.0]
     assert told == pytest.approx(gross - offer.cost - offer.cost_if_accepted * accept, rel=1e-9)
 
 

@@ -52,6 +52,17 @@ def test_conditions_say_what_pandas_says(people: pd.DataFrame) -> None:
     assert may["all"].all()
 
 
+@pytest.mark.parametrize("step", [-1, -3, 2])
+def test_a_frame_turned_round_or_cut_says_the_same_of_each_customer(people: pd.DataFrame, step: int) -> None:
+    """Such a frame holds its numbers and days backwards in memory, which DuckDB cannot read in place."""
+    people = people.assign(since=pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(len(people)), "D"))
+    condition = read_condition("clv > 80 AND n_tickets >= 1 AND since > '2024-02-01' AND segment = 'gold'")
+    told = pd.Series(holds(condition, people), index=people.index)
+    assert 0 < told.sum() < len(told)
+    turned = people.iloc[::step]
+    np.testing.assert_array_equal(holds(condition, turned), told[turned.index])
+
+
 def test_a_condition_is_true_or_false(people: pd.DataFrame) -> None:
     with pytest.raises(SettingsError, match="neither true nor false"):
         eligible_for(people, [offer(eligible="clv + 1")])

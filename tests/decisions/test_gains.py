@@ -77,7 +77,7 @@ def test_ends_are_quantiles_over_draws(interval: float) -> None:
     for name in gains.expected.columns:
         w = assumed.net(name, leaver_share=0.0)
         p, v = STAKES.p_leave[:, None], STAKES.value[:, None] * own
-        drawn = np.sort(p * v * w[0] + (1 - p) * v * w[1] + p * w[2] + w[3], axis=1)
+        drawn = np.sort(p * v * w[0] + (1 - p) * v * w[1] + p * w[2] + (1 - p) * w[3] + w[4], axis=1)
         first = int(np.floor(200 * (0.5 - interval / 2)))
         np.testing.assert_allclose(
             gains.lower[name], np.minimum(drawn[:, first], gains.expected[name]), rtol=1e-3, atol=1e-3

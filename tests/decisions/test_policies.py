@@ -37,7 +37,7 @@ def test_profit_of_a_plan_is_the_sum_over_customers_in_each_draw() -> None:
         w = ASSUMED.net(name, leaver_share=0.0)
         for i in np.flatnonzero(place == BEST):
             p, v = STAKES.p_leave[i], STAKES.value[i]
-            by_hand += p * v * w[0] + (1 - p) * v * w[1] + p * w[2] + w[3]
+            by_hand += p * v * w[0] + (1 - p) * v * w[1] + p * w[2] + (1 - p) * w[3] + w[4]
     np.testing.assert_allclose(plan_profits(STAKES, ASSUMED, BEST), by_hand)
     assert offer_profits(STAKES, ASSUMED, BEST).shape == (2, ASSUMED.n_draws)
 

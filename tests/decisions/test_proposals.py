@@ -39,7 +39,8 @@ def test_what_is_uncertain_is_tried_and_what_is_sure_is_not() -> None:
         assert 0.0 < one.p_pays < 1.0
         assert "if the effect is found" in one.decision
     assert not by_name["sure"].is_worth_it
-    assert "same customers" in by_name["sure"].decision
+    # Whether nobody or hardly anybody might be treated otherwise hangs on the draws.
+    assert "keep a holdout" in by_name["sure"].decision
     assert "pays with nobody" in by_name["bad"].decision
 
 

@@ -23,34 +23,39 @@ shares = st.floats(0.0, 1.0)
 money = st.floats(0.0, 1e4)
 
 
-def by_listing(p: float, v: float, gamma: float, s: float, psi: float, m: float, lam: float) -> float:
-    """Return the gain before costs, of every way it can go: leaves or not, accepts or not, is kept or not."""
+def by_listing(
+    p: float, gone: float, v: float, gamma: float, s: float, psi: float, m: float, lam: float
+) -> float:
+    """Return the gain before costs, of every way it can go: leaves or not, accepts or not, is kept or not.
+
+    Who is gone already answers nothing, so that nothing comes of it.
+    """
     total = 0.0
     for leaves, accepts, kept in product((True, False), repeat=3):
         a = gamma if leaves else psi
-        chance = (p if leaves else 1 - p) * (a if accepts else 1 - a) * (s if kept else 1 - s)
+        chance = (p * (1.0 - gone) if leaves else 1 - p) * (a if accepts else 1 - a) * (s if kept else 1 - s)
         alone = v * (lam if leaves else 1.0)
         stays = not leaves or (accepts and kept)
         total += chance * (v * (1.0 if stays else lam) * (1 + m * accepts) - alone)
     return total
 
 
-@given(shares, money, shares, shares, shares, st.floats(-1.0, 1.0), st.floats(0.0, 0.9))
+@given(shares, shares, money, shares, shares, shares, st.floats(-1.0, 1.0), st.floats(0.0, 0.9))
 def test_gain_is_the_mean_over_all_that_can_happen(
-    p: float, v: float, gamma: float, s: float, psi: float, m: float, lam: float
+    p: float, gone: float, v: float, gamma: float, s: float, psi: float, m: float, lam: float
 ) -> None:
     weights = gross_weights(gamma, gamma * s, psi, margin_effect=m, leaver_share=lam)
-    told = (gain_terms([p], [v]) @ weights).item()
-    assert told == pytest.approx(by_listing(p, v, gamma, s, psi, m, lam), rel=1e-9, abs=1e-7)
+    told = (gain_terms([p], [v], [p * gone]) @ weights).item()
+    assert told == pytest.approx(by_listing(p, gone, v, gamma, s, psi, m, lam), rel=1e-9, abs=1e-7)
 
 
-@given(shares, shares, shares, money, money)
+@given(shares, shares, shares, shares, money, money)
 def test_costs_are_those_of_the_contact_and_of_who_accepts(
-    p: float, gamma: float, psi: float, c: float, d: float
+    p: float, gone: float, gamma: float, psi: float, c: float, d: float
 ) -> None:
     weights = cost_weights(gamma, psi, cost=c, cost_if_accepted=d)
-    told = (gain_terms([p], [7.0]) @ weights).item()
-    assert told == pytest.approx(c + d * (p * gamma + (1 - p) * psi), rel=1e-9, abs=1e-7)
+    told = (gain_terms([p], [7.0], [p * gone]) @ weights).item()
+    assert told == pytest.approx(c + d * (p * (1 - gone) * gamma + (1 - p) * psi), rel=1e-9, abs=1e-7)
 
 
 @given(

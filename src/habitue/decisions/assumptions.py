@@ -107,7 +107,7 @@ class Assumptions:
 
         Returns
         -------
-        ndarray of shape (4, D)
+        ndarray of shape (5, D)
             See `habitue.numerics.offer_gain`.
         """
         offer = self.offer(name)
@@ -124,7 +124,7 @@ class Assumptions:
 
         Returns
         -------
-        ndarray of shape (4, D)
+        ndarray of shape (5, D)
             See `habitue.numerics.offer_gain`.
         """
         offer = self.offer(name)
@@ -142,7 +142,7 @@ class Assumptions:
 
         Returns
         -------
-        ndarray of shape (4, D)
+        ndarray of shape (5, D)
             See `habitue.numerics.offer_gain`.
         """
         return self.gross(name, leaver_share=leaver_share) - self.cost(name)
@@ -166,11 +166,11 @@ def gross_of(
 
     Returns
     -------
-    ndarray of shape (4, D)
+    ndarray of shape (5, D)
     """
     if offer.uplift is not None:
         nothing = np.zeros_like(believed.uplift)
-        return np.stack([nothing, nothing, nothing, believed.uplift])
+        return np.stack([nothing, nothing, nothing, nothing, believed.uplift])
     return gross_weights(
         believed.acceptance,
         believed.kept,
@@ -193,7 +193,7 @@ def cost_of(offer: Offer, believed: Believed) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (4, D)
+    ndarray of shape (5, D)
     """
     return cost_weights(
         believed.acceptance, believed.staying, cost=offer.cost, cost_if_accepted=offer.cost_if_accepted

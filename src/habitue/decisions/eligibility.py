@@ -128,7 +128,8 @@ def holds(condition: Condition, customers: pd.DataFrame, *, unknown: bool = Fals
             f"Columns {', '.join(condition.columns)} differ in capitals only, which a condition cannot; "
             "rename one."
         )
-    table = customers.loc[:, list(condition.columns)].reset_index(drop=True)
+    # A copy, as the engine cannot read a column backwards, which is what a reversed frame holds.
+    table = customers.loc[:, list(condition.columns)].reset_index(drop=True).copy()
     if not condition.columns:
         table = pd.DataFrame({"_": np.zeros(len(customers))})
     with duckdb.connect(config={"enable_external_access": "false"}) as connection:

@@ -170,7 +170,7 @@ def gain_bounds(
     ----------
     stakes : Stakes
         Of n customers.
-    weights : ndarray of shape (n_offers, 4, D)
+    weights : ndarray of shape (n_offers, 5, D)
         Of the gains, see `habitue.numerics.offer_gain`; a column a draw.
     allowed : ndarray of bool of shape (n, n_offers)
         Who may have what.

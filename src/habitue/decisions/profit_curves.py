@@ -131,7 +131,7 @@ def profit_curve(
     order = np.argsort(-ranked, kind="stable")
     n = np.round(np.linspace(0.0, rows.size, n_points)).astype(np.intp)
     # Sums of the terms down to each share: the draws then cost as much as there are points, not customers.
-    sums = np.vstack([np.zeros(4), np.cumsum(terms[order], axis=0)])[n]
+    sums = np.vstack([np.zeros(terms.shape[1]), np.cumsum(terms[order], axis=0)])[n]
     drawn = sums @ weights
     lower, upper = np.quantile(drawn, [0.5 - interval / 2.0, 0.5 + interval / 2.0], axis=1)
     threshold = np.where(n > 0, ranked[order][np.maximum(n - 1, 0)], math.inf)

@@ -185,10 +185,10 @@ class _Trial(NamedTuple):
         if not size:
             nothing = np.zeros(assumptions.n_draws)
             return cls(stakes, assumptions, offer, 0, rows, nothing, nothing, 0.0, 0.0)
-        p = float(stakes.p_leave[rows].mean())
+        p, reached = float(stakes.p_leave[rows].mean()), float(stakes.p_reached[rows].mean())
         drawn, expected = assumptions.draws[offer.name], assumptions.expected[offer.name]
-        effects = drawn.uplift if offer.uplift is not None else p * drawn.kept
-        exact = float(expected.uplift[0]) if offer.uplift is not None else p * float(expected.kept[0])
+        effects = drawn.uplift if offer.uplift is not None else reached * drawn.kept
+        exact = float(expected.uplift[0]) if offer.uplift is not None else reached * float(expected.kept[0])
         sd = math.sqrt(p * (1.0 - p)) if offer.uplift is None else margin_sd or _margin_sd(stakes, rows)
         perfect = value_of_information(stakes, assumptions, offer.name, eligible=rows) * size / rows.sum()
         gains = stakes.terms()[rows].mean(axis=0) @ weights
@@ -221,11 +221,11 @@ class _Trial(NamedTuple):
         gain, effect = float(self.gains.mean()), float(self.effects.mean())
         if self.offer.uplift is not None:
             return effect - gain
-        at_risk = float((self.stakes.p_leave * self.stakes.value)[self.rows].mean())
+        at_risk = float((self.stakes.p_reached * self.stakes.value)[self.rows].mean())
         share = self.stakes.leaver_share
         per_kept = at_risk * (1.0 + self.offer.margin_effect - share * (1.0 + self.offer.margin_effect))
         kept = float(expected.kept[0]) - gain / per_kept if per_kept > 0.0 else math.nan
-        return kept * float(self.stakes.p_leave[self.rows].mean())
+        return kept * float(self.stakes.p_reached[self.rows].mean())
 
 
 def _in_question(stakes: Stakes, offer: Offer, may: BoolArray, weights: FloatArray) -> tuple[int, BoolArray]:
@@ -251,7 +251,8 @@ def _in_question(stakes: Stakes, offer: Offer, may: BoolArray, weights: FloatArr
 def _margin_sd(stakes: Stakes, rows: BoolArray) -> float:
     """Return how far customers' margins lie apart, as far as their scores foresee it."""
     p, value, spread = stakes.p_leave[rows], stakes.value[rows], stakes.spread[rows]
-    squares = ((1.0 - p) + p * stakes.leaver_share**2) * value**2 * np.exp(spread**2)
+    reached = stakes.p_reached[rows]
+    squares = ((1.0 - p) + reached * stakes.leaver_share**2) * value**2 * np.exp(spread**2)
     return math.sqrt(max(float(squares.mean() - stakes.clv[rows].mean() ** 2), 1e-12))
 
 

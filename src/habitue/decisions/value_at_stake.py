@@ -36,7 +36,7 @@ class Stakes:
     customers : Index of shape (n,)
         Ids, each once.
     p_leave : ndarray of shape (n,)
-        Chance of leaving within the horizon, in [0, 1].
+        Chance of being lost within the horizon, in [0, 1].
     clv : ndarray of shape (n,)
         Expected margin within the horizon, the chance of leaving included; money, 0 or more.
     value : ndarray of shape (n,)
@@ -47,6 +47,8 @@ class Stakes:
         Share of a stayer's margin that one who leaves still brings.
     n_capped : int
         Customers whose value was cut to what customers likely to stay bring at most.
+    p_gone : ndarray of shape (n,), optional
+        Chance of being gone already, whom no offer reaches, in [0, p_leave]; nobody is where None.
     """
 
     customers: pd.Index
@@ -56,6 +58,7 @@ class Stakes:
     spread: FloatArray
     leaver_share: float = 0.0
     n_capped: int = 0
+    p_gone: FloatArray | None = None
 
     def __len__(self) -> int:
         """Return the number of customers."""
@@ -63,12 +66,17 @@ class Stakes:
 
     @property
     def at_stake(self) -> FloatArray:
-        """Margin that is lost on average for want of a cure: p_leave * value * (1 - leaver_share)."""
-        return self.p_leave * self.value * (1.0 - self.leaver_share)
+        """Margin that is lost on average for want of a cure: p_reached * value * (1 - leaver_share)."""
+        return self.p_reached * self.value * (1.0 - self.leaver_share)
+
+    @property
+    def p_reached(self) -> FloatArray:
+        """Chance of leaving of a customer who is not gone yet, and so can be kept: p_leave - p_gone."""
+        return self.p_leave if self.p_gone is None else self.p_leave - self.p_gone
 
     def terms(self) -> FloatArray:
         """Return the numbers that gains are linear in; see `habitue.numerics.offer_gain.gain_terms`."""
-        return gain_terms(self.p_leave, self.value)
+        return gain_terms(self.p_leave, self.value, 0.0 if self.p_gone is None else self.p_gone)
 
 
 def value_at_stake(
@@ -79,7 +87,8 @@ def value_at_stake(
     Parameters
     ----------
     scores : DataFrame of shape (n, n_columns)
-        churn_probability and clv; clv_lower and clv_upper where known; customer_id as a column or the index.
+        churn_probability and clv; clv_lower, clv_upper and p_alive where known; customer_id as a column or
+        the index.
     margin : float
         Share of the clv that is margin, in (0, 1]: 1 where the model of value predicts margin.
     leaver_share : float, default 0
@@ -104,8 +113,12 @@ def value_at_stake(
 
     Notes
     -----
-    By the law of total expectation, :math:`clv = (1 - p) v + p \lambda v`, so that a customer who stays
-    brings :math:`v = clv / (1 - p (1 - \lambda))`. The two scores may come from two models, which are off in
+    Where the scores tell how likely a customer is still one (p_alive), who is lost is told apart: gone
+    already, with probability g = min(1 - p_alive, p), or about to leave, q = p - g. No offer reaches the
+    former. Without p_alive, as with contracts, all are about to leave.
+
+    By the law of total expectation, :math:`clv = (1 - p) v + q \lambda v`, so that a customer who stays
+    brings :math:`v = clv / (1 - p + q \lambda)`. The two scores may come from two models, which are off in
     their own ways: where p is close to 1 the quotient would blow up what is off. No value therefore exceeds
     the 99th percentile of the values of customers with p <= 0.5 (of all, where there are none);
     `Stakes.n_capped` says how many that are. Expected values below 0 (more returns than purchases) are taken
@@ -123,9 +136,21 @@ def value_at_stake(
     _check_settings(margin, leaver_share, interval)
     customers, columns = _columns(scores)
     p, clv = columns["churn_probability"], np.maximum(margin * columns["clv"], 0.0)
-    value, n_capped = _within_reason(margin_if_staying(clv, p, leaver_share=leaver_share), p)
+    gone = _gone(scores, p)
+    staying = margin_if_staying(clv, p, p_gone=0.0 if gone is None else gone, leaver_share=leaver_share)
+    value, n_capped = _within_reason(staying, p)
     spread = _spread(scores, np.asarray(columns["clv"]), interval)
-    return Stakes(customers, p, clv, value, spread, leaver_share, n_capped)
+    return Stakes(customers, p, clv, value, spread, leaver_share, n_capped, gone)
+
+
+def _gone(scores: pd.DataFrame, p: FloatArray) -> FloatArray | None:
+    """Return the chance that each customer is gone already; who has no p_alive is taken for still there."""
+    if "p_alive" not in scores.columns:
+        return None
+    alive = scores["p_alive"].to_numpy(dtype=np.float64, na_value=np.nan)
+    if ((alive < 0.0) | (alive > 1.0)).any():
+        raise DataError("p_alive must be a number from 0 to 1; score the customers again.")
+    return np.minimum(1.0 - np.where(np.isnan(alive), 1.0, alive), p)
 
 
 def _check_settings(margin: float, leaver_share: float, interval: float) -> None:

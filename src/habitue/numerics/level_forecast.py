@@ -162,7 +162,7 @@ def forecast_level(
     state, fit = _filtered(grid, y, s, seen)
     error = float(np.median(s[seen][-6:]))
     mean, variance = _ahead(grid, state, steps, error)
-    weight = np.exp(fit - logsumexp(fit))
+    weight = np.exp(fit - float(logsumexp(fit)))  # pyright: ignore[reportArgumentType]
     again = 1.0 - (1.0 - _JUMPED / _MONTHS_OF_JUMP) ** steps
     return LevelForecast(
         np.tile(mean, 2) * unit,

@@ -1,30 +1,31 @@
 r"""What contacting one customer with an offer earns, and where it breaks even.
 
-A customer leaves within the horizon with probability p, and brings the margin v if staying; one who leaves
-brings the share :math:`\lambda` of it before leaving. One who would leave accepts the offer with probability
-:math:`\gamma`, and of those who accept the share s stays because of it. One who would stay anyway accepts
-with probability :math:`\psi`. Who accepts brings the margin changed by the share m (a discount: m < 0) and
-costs d; every contact costs c. Of the four kinds of customer, against no contact:
+A customer is lost within the horizon with probability p, and brings the margin v if staying. Of those lost,
+some are gone already, with probability g; the others, with probability q = p - g, are about to leave, and
+bring the share :math:`\lambda` of v before they do. Who is gone answers no offer and cannot be kept. One who
+would leave accepts with probability :math:`\gamma`, and of those who accept the share s stays because of it.
+One who would stay anyway accepts with probability :math:`\psi`. Who accepts brings the margin changed by the
+share m (a discount: m < 0) and costs d; every contact costs c. Against no contact:
 
 ======================  ==============================  ==========================================
 who                     probability                     gain before costs
 ======================  ==============================  ==========================================
-accepts, is kept        :math:`p \gamma s`              :math:`v (1 + m) - \lambda v`
-accepts, leaves yet     :math:`p \gamma (1 - s)`        :math:`\lambda v m`
+accepts, is kept        :math:`q \gamma s`              :math:`v (1 + m) - \lambda v`
+accepts, leaves yet     :math:`q \gamma (1 - s)`        :math:`\lambda v m`
 accepts, stays anyway   :math:`(1 - p) \psi`            :math:`v m`
 does not accept         the rest                        0
 ======================  ==============================  ==========================================
 
 so that a contact earns
 
-.. math:: p v \, [\gamma s (1 + m - \lambda) + \gamma (1 - s) \lambda m] + (1 - p) v \, \psi m
-          - d \, (p \gamma + (1 - p) \psi) - c .
+.. math:: q v \, [\gamma s (1 + m - \lambda) + \gamma (1 - s) \lambda m] + (1 - p) v \, \psi m
+          - d \, (q \gamma + (1 - p) \psi) - c .
 
-With m = 0, :math:`\lambda` = 0, s = 1 and :math:`\psi` = 1 this is the profit of
+With g = 0, m = 0, :math:`\lambda` = 0, s = 1 and :math:`\psi` = 1 this is the profit of
 :mod:`habitue.numerics.churn_profit` (Verbraken et al.), and with customers who differ in v that of Neslin et
-al. It is linear in four numbers of a customer, :math:`(p v, (1 - p) v, p, 1)`, and linear in :math:`(\gamma,
-\gamma s, \psi)`: sums over customers and means over uncertain assumptions are exact, and any number of draws
-costs one product of two small matrices.
+al. It is linear in five numbers of a customer, :math:`(q v, (1 - p) v, q, 1 - p, 1)`, and linear in
+:math:`(\gamma, \gamma s, \psi)`: sums over customers and means over uncertain assumptions are exact, and any
+number of draws costs one product of two small matrices.
 
 References
 ----------
@@ -56,7 +57,11 @@ __all__ = [
 
 
 def margin_if_staying(
-    expected_margin: npt.ArrayLike, p_leave: npt.ArrayLike, *, leaver_share: float = 0.0
+    expected_margin: npt.ArrayLike,
+    p_leave: npt.ArrayLike,
+    *,
+    p_gone: npt.ArrayLike = 0.0,
+    leaver_share: float = 0.0,
 ) -> FloatArray:
     r"""Return what a customer brings within the horizon if they stay.
 
@@ -65,7 +70,9 @@ def margin_if_staying(
     expected_margin : array_like
         Expected margin within the horizon, the chance of leaving included (CLV of the horizon); money.
     p_leave : array_like
-        Chance of leaving within the horizon, in [0, 1].
+        Chance of being lost within the horizon, in [0, 1].
+    p_gone : array_like, default 0
+        Chance of being gone already, in [0, p_leave].
     leaver_share : float, default 0
         Share of a stayer's margin that one who leaves still brings within the horizon, in [0, 1).
 
@@ -76,9 +83,10 @@ def margin_if_staying(
 
     Notes
     -----
-    From :math:`E = (1 - p) v + p \lambda v` follows :math:`v = E / (1 - p (1 - \lambda))`. Where leaving
-    means that no purchase is made within the horizon, leavers bring nothing by definition: :math:`\lambda =
-    0`, and v is the expected margin of those who buy. Where contracts end evenly over the horizon it is 1/2.
+    From :math:`E = (1 - p) v + (p - g) \lambda v` follows :math:`v = E / (1 - p + (p - g) \lambda)`. Where
+    leaving means that no purchase is made within the horizon, leavers bring nothing by definition:
+    :math:`\lambda = 0`, and v is the expected margin of those who buy. Where contracts end evenly over the
+    horizon it is 1/2.
 
     Examples
     --------
@@ -87,34 +95,39 @@ def margin_if_staying(
     >>> float(margin_if_staying(75.0, 0.5, leaver_share=0.5))
     100.0
     """
-    expected, p = floats(expected_margin, p_leave)
-    kept = 1.0 - p * (1.0 - leaver_share)
+    expected, p, gone = floats(expected_margin, p_leave, p_gone)
+    kept = 1.0 - p + (p - gone) * leaver_share
     empty = np.where(expected == 0.0, 0.0, np.copysign(np.inf, expected))
     return np.divide(expected, kept, out=empty, where=kept > 0.0)
 
 
-def gain_terms(p_leave: npt.ArrayLike, value: npt.ArrayLike) -> FloatArray:
-    """Return the four numbers of each customer that gains are linear in.
+def gain_terms(p_leave: npt.ArrayLike, value: npt.ArrayLike, p_gone: npt.ArrayLike = 0.0) -> FloatArray:
+    """Return the five numbers of each customer that gains are linear in.
 
     Parameters
     ----------
     p_leave : array_like of shape (n,)
-        Chance of leaving within the horizon, in [0, 1].
+        Chance of being lost within the horizon, in [0, 1].
     value : array_like of shape (n,)
         Margin within the horizon of one who stays; money.
+    p_gone : array_like of shape (n,), default 0
+        Chance of being gone already, in [0, p_leave].
 
     Returns
     -------
-    ndarray of shape (n, 4)
-        Margin at risk p v, margin that is safe (1 - p) v, p, and 1.
+    ndarray of shape (n, 5)
+        Margin at risk q v, margin that is safe (1 - p) v, q, 1 - p, and 1.
 
     Examples
     --------
     >>> gain_terms([0.25], [100.0])
-    array([[25.  , 75.  ,  0.25,  1.  ]])
+    array([[25.  , 75.  ,  0.25,  0.75,  1.  ]])
+    >>> gain_terms([0.25], [100.0], [0.25])
+    array([[ 0.  , 75.  ,  0.  ,  0.75,  1.  ]])
     """
-    p, v = floats(p_leave, value)
-    return np.stack([p * v, (1.0 - p) * v, p, np.ones_like(p)], axis=-1)
+    p, v, gone = floats(p_leave, value, p_gone)
+    q, stays = p - gone, 1.0 - p
+    return np.stack([q * v, stays * v, q, stays, np.ones_like(p)], axis=-1)
 
 
 def gross_weights(
@@ -145,7 +158,7 @@ def gross_weights(
 
     Returns
     -------
-    ndarray of shape (4, D)
+    ndarray of shape (5, D)
         To be multiplied from the left with :func:`gain_terms`.
 
     Examples
@@ -159,7 +172,7 @@ def gross_weights(
     at_risk = stayed * (1.0 + margin_effect - leaver_share)
     at_risk = at_risk + (accepted - stayed) * leaver_share * margin_effect
     nothing = np.zeros_like(accepted)
-    return np.stack([scale * at_risk, scale * anyway * margin_effect, nothing, nothing])
+    return np.stack([scale * at_risk, scale * anyway * margin_effect, nothing, nothing, nothing])
 
 
 def cost_weights(
@@ -184,7 +197,7 @@ def cost_weights(
 
     Returns
     -------
-    ndarray of shape (4, D)
+    ndarray of shape (5, D)
         Money; to be taken off :func:`gross_weights`.
 
     Examples
@@ -194,17 +207,16 @@ def cost_weights(
     """
     accepted, anyway = np.atleast_1d(*floats(acceptance, acceptance_if_staying))
     nothing = np.zeros_like(accepted)
-    return np.stack(
-        [nothing, nothing, cost_if_accepted * (accepted - anyway), cost + cost_if_accepted * anyway]
-    )
+    answered = [cost_if_accepted * accepted, cost_if_accepted * anyway]
+    return np.stack([nothing, nothing, *answered, nothing + cost])
 
 
 def break_even_churn(weights: FloatArray, value: npt.ArrayLike) -> FloatArray:
-    """Return from which chance of leaving a contact pays for itself.
+    """Return from which chance of leaving a contact pays for itself, of customers who are not gone.
 
     Parameters
     ----------
-    weights : ndarray of shape (4,)
+    weights : ndarray of shape (5,)
         Of the gain net of costs, at the expected assumptions.
     value : array_like
         Margin within the horizon of one who stays; money.
@@ -217,13 +229,13 @@ def break_even_churn(weights: FloatArray, value: npt.ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> weights = np.array([0.3, 0.0, 7.0, -11.0])  # contact 1, offer 10, 30 % of leavers accept
+    >>> weights = np.array([0.3, 0.0, -3.0, -10.0, -1.0])  # contact 1, offer 10, 30 % of leavers accept
     >>> break_even_churn(weights, [200.0, 10.0]).round(3)
     array([0.164,   nan])
     """
     v = np.asarray(value, dtype=np.float64)
-    slope = (weights[0] - weights[1]) * v + weights[2]
-    start = weights[1] * v + weights[3]
+    slope = (weights[0] - weights[1]) * v + weights[2] - weights[3]
+    start = weights[1] * v + weights[3] + weights[4]
     at = np.divide(-start, slope, out=np.full_like(v, np.nan), where=slope > 0.0)
     return np.where(at > 1.0, np.nan, np.maximum(at, 0.0))
 
