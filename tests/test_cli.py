@@ -17,15 +17,25 @@ import typer
 
 from habitue.cli import EXIT_CODES, app
 from habitue.errors import DataError, FitError, RegistryError, SettingsError, UnavailableError
+from habitue.pipelines.offers import built_in_offers
 
 COMMANDS = {one.name or one.callback.__name__: one for one in app.registered_commands if one.callback}
+INNER = {
+    f"{group.typer_instance.info.name} {one.name or one.callback.__name__}": one
+    for group in app.registered_groups
+    if group.typer_instance is not None
+    for one in group.typer_instance.registered_commands
+    if one.callback
+}
+"""Commands of commands, such as `habitue measure design`."""
 EXAMPLES = {
     name: re.search(r"Example: (.*)", str(one.epilog))[1]  # pyright: ignore[reportOptionalSubscript]
-    for name, one in COMMANDS.items()
+    for name, one in (COMMANDS | INNER).items()
 }
 PRIVACY = ("pseudonymise", "forget")
 JOURNEY = (
     "init", "check", "features", "train", "versions", "retrain", "card", "backtest", "score", "report",
+    "scorecard", "decide",
 )  # fmt: skip
 Command = Callable[..., Any]
 DATA, SETTINGS, FIT, REGISTRY = (
@@ -37,6 +47,20 @@ def change(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+_LEVEL = "level = 0.5\nby = 2030-12-31"
+
+
+def add(path: Path, *lines: str) -> None:
+    path.write_text("\n".join((path.read_text(encoding="utf-8"), *lines, "")), encoding="utf-8")
+
+
+def offers(folder: Path) -> Path:
+    """Write the offers that `init` writes."""
+    path = folder / "offers.toml"
+    path.write_text(built_in_offers()[1], encoding="utf-8")
+    return path
 
 
 @pytest.fixture
@@ -57,21 +81,25 @@ def one_or_two_sentences(err: str) -> bool:
 # --- help
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS | INNER)
 def test_every_command_has_help_an_example_and_exit_codes(
     name: str, command: Command, tmp_path: Path
 ) -> None:
-    told = command(tmp_path, name, "--help")
+    told = command(tmp_path, *name.split(), "--help")
     words = " ".join(told.out.split())
     assert told.code == 0
     assert f"Example: {EXAMPLES[name]}" in words
     for code in (0, 1, 2, *EXIT_CODES.values()):
         assert re.search(rf"\b{code} [a-z]", words.partition("Exit codes:")[2])
-    assert shlex.split(EXAMPLES[name])[:2] == ["habitue", name]
+    assert f"{EXAMPLES[name]} ".startswith(f"habitue {name} ")
 
 
 def test_help_version_and_wrong_use(command: Command, tmp_path: Path) -> None:
     assert all(name in command(tmp_path, "--help").out for name in COMMANDS)
+    assert INNER
+    for name in INNER:
+        group, inner = name.split()
+        assert inner in command(tmp_path, group, "--help").out
     assert command(tmp_path, "--version").out.startswith("habitue 0.")
     for wrong in (
         ["trian"],
@@ -199,6 +227,14 @@ def broken(name: str) -> Callable[[Path], None]:
         "unknown feature": lambda f: change(
             f / "models/churn.toml", "# features = [", "features = ['nonsense', "
         ),
+        "unknown target": lambda f: add(f / settings, "[[targets]]\nmetric = 'retension_rate'", _LEVEL),
+        "target without a day": lambda f: add(f / settings, "[[targets]]\nmetric = 'nps'\nlevel = 20"),
+        "misspelt scorecard key": lambda f: add(f / settings, "[scorecard]\nmin_cuont = 3"),
+        "offers": lambda f: offers(f) and None,
+        "misspelt offer key": lambda f: change(offers(f), "capacity =", "capasity ="),
+        "a share that nobody is sure of": lambda f: change(
+            offers(f), "saves = { share = 0.2, worth = 10 }", "saves = 0.2"
+        ),
         "mlruns under a file": lambda f: change(f / settings, "mlruns = ", 'mlruns = "transactions.csv/x" #'),
         "": lambda _: None,
     }
@@ -247,6 +283,27 @@ CASES = [
     ("", ["check", "--quarantine", "models"], SETTINGS, "models is a folder"),
     ("", ["report"], DATA, "There are no scores.*habitue score"),
     ("", ["report", "--scores", "transactions.csv"], DATA, "no readable manifest.*score again"),
+    ("unknown target", ["scorecard"], SETTINGS, "retension_rate.*did you mean.*retention_rate"),
+    ("target without a day", ["scorecard"], SETTINGS, "'targets.*by' is missing"),
+    ("misspelt scorecard key", ["scorecard"], SETTINGS, "min_cuont'; did you mean 'min_count'"),
+    ("", ["scorecard", "--by", "planet"], SETTINGS, "planet"),
+    ("", ["scorecard", "--end", "2031-01-31"], DATA, "2031-01-31"),
+    ("", ["scorecard", "--output", "card.xlsx"], SETTINGS, "card.xlsx"),
+    ("", ["decide"], SETTINGS, "There is no offers.toml"),
+    ("offers", ["decide"], DATA, "There are no scores.*habitue score"),
+    ("offers", ["decide", "--day", "soon"], SETTINGS, "soon"),
+    ("misspelt offer key", ["decide"], SETTINGS, "capasity'; did you mean 'capacity'"),
+    ("a share that nobody is sure of", ["decide"], SETTINGS, "how sure it is"),
+    ("", ["measure", "design", "--metric", "mood"], SETTINGS, "cannot give mood; it gives retained"),
+    ("", ["measure", "design", "--effect", "0"], SETTINGS, "effect"),
+    ("", ["measure", "design", "--mean", "0.3", "--arm", "a=1"], SETTINGS, "control"),
+    ("", ["measure", "assign", "spring", "--arm", "voucher=1"], SETTINGS, "control"),
+    ("", ["measure", "assign", "spring", "--arm", "control=0", "--arm", "a=1"], SETTINGS, "control"),
+    ("", ["measure", "assign", "spring", "--arm", "control"], SETTINGS, "NAME=NUMBER"),
+    ("", ["measure", "readout"], DATA, "no contacts that say their arm.*list of assignments"),
+    ("", ["measure", "readout", "nothing.csv"], SETTINGS, "nothing.csv"),
+    ("", ["measure", "readout", "transactions.csv"], DATA, "timestamp, campaign, arm missing"),
+    ("", ["measure", "simulate", "--share", "1.5"], SETTINGS, "1.5"),
     ("", ["demo", "--folder", "transactions.csv/demo"], SETTINGS, "Nothing can be written to"),
     ("", ["demo", "--mlruns", "/proc/none"], SETTINGS, "/proc/none"),
 ]

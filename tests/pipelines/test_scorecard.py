@@ -73,7 +73,7 @@ def test_the_command_measures_judges_and_audits(folder: Path, command: Command) 
     assert commands_scorecard.scorecard.__name__ == "scorecard"
     told = command(folder, "scorecard")
     assert told.code == 0, told.err
-    assert "2023-11-30 to 2024-11-30" in told.out
+    assert "2023-12-01 to 2024-11-30" in told.out  # the first day that counts, and the last
     assert "retention_rate ≥ 0.5 by 2025-03-31" in told.out
     assert "CLV and customer equity are left out: there are no scores" in told.out
     found = json.loads((folder / "scores" / "scorecard.json").read_text(encoding="utf-8"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from habitue.cli.app import AsJson, LogFile, SettingsFile, app, epilog, now, opened, scores_of, settings_of
+from habitue.errors import DataError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
+
+if TYPE_CHECKING:
+    from habitue.records import CustomerLog
 
 __all__ = ["decide"]
 
@@ -45,7 +49,9 @@ def decide(
     ] = True,
     measured: Annotated[
         Path | None,
-        typer.Option(help="What `habitue measure` found of offers; measured.json beside the settings."),
+        typer.Option(
+            help="What `habitue measure` found of offers; measure/measured.json beside the settings."
+        ),
     ] = None,
     cutoff: Annotated[str | None, typer.Option(help="The last day that counts, such as 2024-12-31.")] = None,
     day: Annotated[
@@ -82,12 +88,14 @@ def decide(
 
     terminal = Terminal(as_json=as_json, log=log, clock=now)
     known, given = settings_of(settings), read_offers(offers)
+    days = [as_day(one, name) if one else None for one, name in ((day, "--day"), (cutoff, "--cutoff"))]
     records, _ = opened(settings, terminal)
-    until = as_day(cutoff, "--cutoff") if cutoff else known.cutoff or records.observed_until
+    _refuse_without_values(records)
+    until = days[1] or known.cutoff or records.observed_until
     batch = newest_scores(target_of(scores or scores_of(known, settings)), known_until=until)
     asked = Round(
         name=round_name or batch.cutoff.isoformat(),
-        day=as_day(day, "--day") if day else batch.cutoff + timedelta(days=1),
+        day=days[0] or batch.cutoff + timedelta(days=1),
         budget=budget,
         holdout=holdout,
         explore=explore,
@@ -96,7 +104,7 @@ def decide(
         uplift=uplift,
     )
     folder = folder_of(output or settings.parent / "actions", asked.name)
-    found = measured or settings.parent / "measured.json"
+    found = measured or settings.parent / "measure" / "measured.json"  # where `habitue measure` writes it
     inputs = _inputs(batch, records, offers, found, {"round": vars(asked), "format": format})
     facts = there_already(folder, inputs)
     if facts is not None:
@@ -109,6 +117,15 @@ def decide(
             return
         facts = write_decision(decision, folder, inputs=inputs, format=format, replace=replace)
     _tell(terminal, facts, folder, "written")
+
+
+def _refuse_without_values(log: CustomerLog) -> None:
+    """Refuse records from which no value can be learned, before scores are asked for that cannot be made."""
+    if "transactions" not in log.kinds:
+        raise DataError(
+            "Offers are chosen by what customers are worth (clv), which is learned from transactions; these "
+            "records have none. Name their source in [data] of the settings, train models/clv.toml and score."
+        )
 
 
 def _inputs(
@@ -138,12 +155,9 @@ def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: s
         f"{would} an offer, {people['held_out']:,} are left alone to learn from, "
         f"{people['never_contacted']:,} are never contacted."
     )
-    terminal.say(
-        f"Expected to gain {facts['expected_gain']:,.2f} for {facts['spent']:,.2f}, at most "
-        f"{facts['gap']:.4%} short of the best plan."
-    )
+    terminal.say(_gain(facts))
     terminal.table(
-        "Offers",
+        f"Offers (gain: margin within {one_or_many(facts['horizon'], 'day')}, costs taken off)",
         ("offer", "may have it", "planned", "treated", "gain", "cost"),
         [
             (
@@ -158,15 +172,19 @@ def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: s
         ],
     )
     terminal.table(
-        "Ways to choose",
-        ("whom", "contacts", "gain", "from", "to"),
+        f"Ways to choose ({facts['settings']['interval']:.0%} intervals)",
+        ("whom", "contacts", "gain", "at least", "at most"),
         [
             (one["policy"], f"{one['n']:,}", *(f"{one[name]:,.2f}" for name in ("profit", "lower", "upper")))
             for one in facts["policies"]
         ],
     )
-    for sentence in [*facts["sentences"], *facts["uplift"]][:_MOST_LINES]:
+    # Of uplift, what was learned stands last, after all that was left out on the way to it.
+    notes = [*facts["sentences"], *reversed(facts["uplift"])]
+    for sentence in notes[:_MOST_LINES]:
         terminal.say(f"  note: {sentence}")
+    if len(notes) > _MOST_LINES:
+        terminal.say(f"  {one_or_many(len(notes) - _MOST_LINES, 'more note')} in decision.json")
     for one in facts["experiments"][:1]:
         terminal.say(f"  next: {one['offer']}: {one['decision']}")
     where = {
@@ -175,4 +193,31 @@ def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: s
         "written": f"Wrote {folder}: {', '.join(facts.get('files', ()))}, decision.json",
     }
     terminal.say(where[outcome] + ".")
+    if outcome == "written" and people["treated"] and people["held_out"]:
+        day = date.fromisoformat(facts["round"]["day"]) + timedelta(days=facts["horizon"])
+        terminal.say(
+            f"Once the records reach {day}: habitue measure readout {folder / 'assignments.parquet'}"
+        )
     terminal.answer({"output": folder, "outcome": outcome, **facts})
+
+
+def _gain(facts: Mapping[str, Any]) -> str:
+    """Say what the plan is expected to gain, how surely, and what a better one could add."""
+    if not facts["customers"]["planned"]:
+        return "Nobody is planned to get an offer, so that nothing is spent and nothing gained."
+    chosen = next((one for one in facts["policies"] if one["policy"] == "chosen"), None)
+    sure = (
+        f" ({facts['settings']['interval']:.0%} interval {chosen['lower']:,.2f} to {chosen['upper']:,.2f})"
+        if chosen is not None and chosen["lower"] is not None
+        else ""
+    )
+    gap = facts["gap"]
+    better = (
+        f"the best plan gains at most {gap:.3%} more"
+        if gap >= 1e-5
+        else "no plan within the limits gains more"
+    )
+    return (
+        f"The plan, before anybody is held out, is expected to gain {facts['expected_gain']:,.2f}{sure} for "
+        f"{facts['spent']:,.2f} of cost; {better}."
+    )

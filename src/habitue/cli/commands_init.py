@@ -47,7 +47,9 @@ def init(
     timestamp_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y, in case of doubt.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone whose days count, such as Europe/Paris.")] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal sign of amounts: '.' or ','.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where to write habitue.toml and models/.")] = Path(),
+    folder: Annotated[
+        Path, typer.Option(help="Where to write habitue.toml, models/ and offers.toml.")
+    ] = Path(),
     force: Annotated[bool, typer.Option(help="Replace a habitue.toml that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:

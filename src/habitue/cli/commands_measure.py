@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from habitue.cli.app import ALARMS, AsJson, LogFile, SettingsFile, app, epilog, now, opened
-from habitue.cli.telling_measure import tell_checks, tell_design, tell_readout
-from habitue.errors import SettingsError
+from habitue.cli.telling_measure import HOW_TO_READ, tell_checks, tell_design, tell_readout
+from habitue.errors import DataError, SettingsError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.experiments import Design, Guardrail
+    from habitue.pipelines.measure import Read
+    from habitue.pipelines.measure_assignments import Assignments
 
 __all__ = ["assign", "design", "measure", "readout", "simulate"]
 
@@ -24,6 +27,7 @@ measure = typer.Typer(
     help="Did it work: plan an experiment, assign customers, read out what an offer did.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    epilog=epilog("habitue measure readout assignments.csv"),
 )
 app.add_typer(measure)
 
@@ -177,6 +181,11 @@ def assign(
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)
     shares = _pairs(arms, "--arm")
+    if "control" not in shares:
+        raise SettingsError(
+            "An experiment needs an arm that gets nothing, and one for each thing to be tried, such as --arm "
+            f"control=0.3 --arm voucher=0.7; got {', '.join(shares) or 'no arms'}."
+        )
     when = date.today() if day is None else as_day(day, "--day")
     notes: tuple[str, ...] = ()
     if customers is not None:
@@ -198,8 +207,9 @@ def assign(
     rows = [[arm, f"{shares[arm]:.1%}", f"{counts.get(arm, 0):,}"] for arm in sorted(shares)]
     terminal.table(f"{experiment}, {when}", ["arm", "share", "customers"], rows)
     for note in notes:
-        terminal.say(f"note: {note}")
-    terminal.say(f"Assignments: {path}")
+        terminal.say(f"  note: {note}")
+    terminal.say(f"Assignments: {path}. Do to each arm what is meant for it, and nothing to the control.")
+    terminal.say(f"When the horizon is over: habitue measure readout {path}")
     terminal.answer({"experiment": experiment, "day": when, "counts": counts, "path": path, "notes": notes})
 
 
@@ -264,28 +274,58 @@ def readout(
         if lists is None
         else experiments_of(log, lists)
     )
+
+    def read_one(one: Assignments) -> Read:
+        terminal.step(f"reading out {one.experiment}")
+        return read_experiment(
+            log,
+            one,
+            horizon=horizon or known.horizon,
+            metrics=tuple(metric or ()),
+            guardrails=guardrails,
+            confidence=confidence,
+            adjusted=not plain_means,
+        )
+
     with terminal.working(n_stages=1):
-        read = [
-            read_experiment(
-                log,
-                one,
-                horizon=horizon or known.horizon,
-                metrics=tuple(metric or ()),
-                guardrails=guardrails,
-                confidence=confidence,
-                adjusted=not plain_means,
-            )
-            for one in found
-        ]
+        read, left = _read_each(found, read_one, named=bool(assignments or campaign))
     files = write_readouts(read, output or settings.parent / "measure")
     for one in read:
         tell_readout(terminal, one)
+    for why in left:
+        terminal.say(f"left out: {why}")
+    terminal.say(HOW_TO_READ)
     terminal.say(f"Readout: {files[0]}; measured effects: {files[1]}")
     terminal.answer(
-        {"experiments": [one.to_dict() for one in read], "readout": files[0], "measured": files[1]}
+        {
+            "experiments": [one.to_dict() for one in read],
+            "left_out": left,
+            "readout": files[0],
+            "measured": files[1],
+        }
     )
     if any(one.readout.broken or not one.readout.is_sound for one in read):
         raise typer.Exit(ALARMS)
+
+
+def _read_each(
+    found: Sequence[Assignments], read_one: Callable[[Assignments], Read], *, named: bool
+) -> tuple[list[Read], list[str]]:
+    """Read experiments out; one that cannot be is an error where it was asked for by name, else left out."""
+    read: list[Read] = []
+    left: list[str] = []
+    last: DataError | None = None
+    for one in found:
+        try:
+            read.append(read_one(one))
+        except DataError as error:
+            last = DataError(f"{one.experiment}: {error}")
+            if named:
+                raise last from error
+            left.append(str(last))
+    if last is not None and not read:
+        raise last
+    return read, left
 
 
 @measure.command(epilog=epilog("habitue measure simulate --splits 1000"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,6 +50,10 @@ def scorecard(
     confidence: Annotated[
         float | None, typer.Option(help="Of the intervals, such as 0.95; else the settings'.")
     ] = None,
+    off_scale: Annotated[
+        Literal["refuse", "leave_out"] | None,
+        typer.Option(help="What to do with answers off the scale of their survey; else the settings'."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="A .json file with everything, or a .csv or .parquet table; else the settings'."),
@@ -69,7 +75,8 @@ def scorecard(
 
     terminal = Terminal(as_json=as_json, log=log, clock=now)
     known = settings_of(settings)
-    how = _asked(known.scorecard, by, min_count, confidence)
+    asked = {"by": by or None, "min_count": min_count, "confidence": confidence, "off_scale": off_scale}
+    how = _asked(known.scorecard, asked)
     days = [as_day(day, name) if day else None for day, name in ((start, "--start"), (end, "--end"))]
     targets = [one.to_target() for one in known.targets]
     for target in targets:
@@ -90,18 +97,15 @@ def scorecard(
         )
         path = write_scorecard(found, output or settings.parent / how.output)
     _tell(terminal, found, known)
-    terminal.say(f"Scorecard: {path}")
+    terminal.say(f"Scorecard: {path}, with {_more(found)}")
     terminal.answer({"output": path, **found.to_dict()})
 
 
-def _asked(
-    known: ScorecardSettings, by: list[str] | None, min_count: int | None, confidence: float | None
-) -> ScorecardSettings:
+def _asked(known: ScorecardSettings, asked: dict[str, Any]) -> ScorecardSettings:
     """Let the command line have the last word."""
     from habitue.pipelines.scorecard_settings import ScorecardSettings
     from habitue.pipelines.settings import as_settings
 
-    asked = {"by": by or None, "min_count": min_count, "confidence": confidence}
     given = {name: one for name, one in asked.items() if one is not None}
     return as_settings({**known.model_dump(), **given}, ScorecardSettings, described="the command line")
 
@@ -119,27 +123,29 @@ def _tell(terminal: Terminal, found: ScorecardRun, known: Settings) -> None:
         ]
         for row in everybody
     ]
-    terminal.table(
-        f"{card.start} to {card.end} ({card.confidence:.0%} intervals)",
-        ["measure", "value", "interval", "customers"],
-        rows,
-    )
+    first = card.start + timedelta(days=1)  # (start, end]: the start itself does not count
+    title = f"{first} to {card.end} ({card.confidence:.0%} intervals)"
+    terminal.table(title, ["measure", "value", "interval", "customers"], rows)
     if found.targets:
         terminal.table(
             "Targets", ["target", "now", "expected", "probability", "status"], _targets(found, known)
         )
-    for one in found.targets:
-        if one.note:
-            terminal.say(f"  {one.target}: {one.note}")
-    for row in everybody:
-        if row["note"] and math.isnan(row["value"]):
-            terminal.say(f"  {row['measure']}: {row['note']}")
-    for note in (*found.notes, *found.audit["notes"], *found.movers["notes"]):
-        terminal.say(f"  note: {note}")
-    n_cuts = len(card.frame) - len(everybody)
-    terminal.say(
-        f"{one_or_many(n_cuts, 'more number')} by {_cuts(found)}, with definitions and the audit of the base:"
-    )
+    unmeasured = [(row["measure"], row["note"]) for row in everybody if math.isnan(row["value"])]
+    said = _grouped([*((str(one.target), one.note) for one in found.targets), *unmeasured])
+    for note, names in said.items():
+        terminal.say(f"  {', '.join(names)}: {note}")
+    for note in dict.fromkeys((*found.notes, *found.audit["notes"], *found.movers["notes"])):
+        if note not in said:
+            terminal.say(f"  note: {note}")
+
+
+def _grouped(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Say once what holds for several."""
+    found: dict[str, list[str]] = {}
+    for name, note in told:
+        if note:
+            found.setdefault(note, []).append(name)
+    return found
 
 
 def _targets(found: ScorecardRun, known: Settings) -> list[list[str]]:
@@ -155,9 +161,11 @@ def _targets(found: ScorecardRun, known: Settings) -> list[list[str]]:
     ]
 
 
-def _cuts(found: ScorecardRun) -> str:
-    cuts = [str(one) for one in dict.fromkeys(found.card.frame["by"]) if one != "all"]
-    return ", ".join(cuts) or "nothing else"
+def _more(found: ScorecardRun) -> str:
+    """Say what the file holds beside what was printed."""
+    by = [str(one) for one in found.card.frame["by"] if one != "all"]
+    numbers = f"{one_or_many(len(by), 'more number')} by {', '.join(dict.fromkeys(by))}, " if by else ""
+    return f"{numbers}definitions and the audit of the base"
 
 
 def _interval(lower: float, upper: float, unit: str, money: str) -> str:

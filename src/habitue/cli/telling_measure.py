@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from habitue.pipelines.measure import Read
     from habitue.terminal import Terminal
 
-__all__ = ["tell_checks", "tell_design", "tell_readout"]
+__all__ = ["HOW_TO_READ", "tell_checks", "tell_design", "tell_readout"]
+
+HOW_TO_READ = (
+    "One look: an interval for who reads once, on the day planned. Any look: for who reads before, too."
+)
+"""What the columns of intervals of a readout are for."""
 
 
 def tell_design(terminal: Terminal, plan: Design) -> None:
@@ -59,11 +64,13 @@ def tell_readout(terminal: Terminal, read: Read) -> None:
     title = f"{read.experiment}: {days} after assignment, {found.confidence:.0%} intervals"
     columns = ["metric, arm", "control", "effect", "one look", "any look", "p (Holm)", "customers"]
     terminal.table(title, columns, rows)
+    shares = {row["metric"] for row in found.effects.to_dict("records") if row["is_share"]}
     for row in found.compliers.to_dict("records"):
-        ends = _ends(row["lower"], row["upper"], False) if row["is_bounded"] else "too few took it up to say"
+        share = row["metric"] in shares
+        ends = _ends(row["lower"], row["upper"], share) if row["is_bounded"] else "too few took it up to say"
         terminal.say(
             f"{row['metric']}, {row['arm']}: {row['uptake']:.1%} took it up; for those it changed "
-            f"{_figure(row['effect'], False, sign=True)} ({ends})."
+            f"{_figure(row['effect'], share, sign=True)} ({ends})."
         )
     for row in found.guardrails.to_dict("records"):
         terminal.say(
@@ -71,7 +78,7 @@ def tell_readout(terminal: Terminal, read: Read) -> None:
             f"{row['bound']:+.4g}, margin {row['margin']:.4g})"
         )
     for note in read.notes:
-        terminal.say(f"note: {note}")
+        terminal.say(f"  note: {note}")
 
 
 def tell_checks(terminal: Terminal, checks: Sequence[AACheck], looks: int) -> None:
@@ -99,30 +106,43 @@ def tell_checks(terminal: Terminal, checks: Sequence[AACheck], looks: int) -> No
     ]
     n, splits, level = (checks[0].n, checks[0].n_splits, checks[0].level) if checks else (0, 0, 0.05)
     title = f"{splits:,} splits of {n:,} customers to whom nothing was done; {level:.0%} is meant"
-    columns = ["metric", "found at one look", "p even", f"peeking {looks} x", "any look", "variance kept"]
+    columns = [
+        "metric", "one look finds", "p of p-values", f"{looks} looks find", "safe intervals find",
+        "variance kept",
+    ]  # fmt: skip
     terminal.table(title, columns, rows)
+    honest = [one.metric for one in checks if one.is_honest]
+    if honest:
+        terminal.say(f"As often as promised: {', '.join(honest)}.")
     for one in checks:
-        verdict = "keeps what it promises" if one.is_honest else "finds more than it may: take more customers"
-        terminal.say(f"{one.metric}: {verdict}.")
+        if not one.is_honest:
+            terminal.say(f"{one.metric} finds more than it may: take more customers.")
+    terminal.say(
+        "Intervals made for one look find too much when somebody looks often; safe ones hold at any look. "
+        "Variance kept: what is left of it once what customers did before is taken into account."
+    )
     terminal.answer({"checks": [one.to_dict() for one in checks]})
 
 
 def _figure(value: Any, is_share: bool, *, sign: bool = False) -> str:
     if value != value:
         return "–"
-    plus = "+" if sign else ""
-    return (
-        f"{100.0 * value:{plus}.2f} pts"
-        if is_share and sign
-        else (f"{value:.2%}" if is_share else f"{value:{plus},.4g}")
-    )
+    if is_share:
+        return f"{100.0 * value:+.2f} pts" if sign else f"{value:.2%}"
+    return _number(value, sign=sign)
 
 
 def _ends(lower: float, upper: float, is_share: bool) -> str:
     if lower != lower:
         return "–"
     scale = 100.0 if is_share else 1.0
-    return f"{scale * lower:+,.4g} to {scale * upper:+,.4g}"
+    return f"{_number(scale * lower, sign=True)} to {_number(scale * upper, sign=True)}"
+
+
+def _number(value: float, *, sign: bool) -> str:
+    """Write two decimals, and more where two would hide a small number."""
+    plus = "+" if sign else ""
+    return f"{value:{plus},.2f}" if abs(value) >= 0.1 or value == 0.0 else f"{value:{plus},.2g}"
 
 
 def _p(value: float) -> str:

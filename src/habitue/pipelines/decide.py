@@ -109,7 +109,9 @@ def decide(
             f"{asked.explore!r} and {asked.valid_days!r}."
         )
     settings = offers.decide
-    learned, told_of_trials = learned_offers(offers.offers, measured, horizon=scores.horizon)
+    learned, told_of_trials = learned_offers(
+        offers.offers, measured, horizon=scores.horizon, margin=settings.margin
+    )
     tell("looking at who may be contacted")
     known = known_customers(log, scores, learned, settings)
     may = _may(log, known, learned, settings, asked.day, scores.cutoff)

@@ -18,6 +18,7 @@ from habitue.experiments import AACheck, Baseline, Design, design, simulate_aa
 from habitue.experiments.design import Correction
 from habitue.pipelines.measure_outcomes import FALLING_HARMS, OPT_OUTS, Observed, observe
 from habitue.records import CustomerLog
+from habitue.records.history import consenting
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Base", "base_of", "design_with", "past_customers", "simulate_with"]
@@ -44,7 +45,7 @@ class Base:
 
 
 def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) -> Base:
-    """Return the customers of a log, without those who want to hear no more.
+    """Return the customers of a log, without those who must not be contacted.
 
     Parameters
     ----------
@@ -59,6 +60,11 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
     ------
     DataError
         Where nobody is left.
+
+    Notes
+    -----
+    Left out are who opted out by an event, who is not `contactable` by what the records of customers said
+    last, and who did not consent to the use of records.
     """
     known = min(day, log.observed_until)
     ids = _customers(log, known, active_within)
@@ -68,29 +74,46 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
         sql = f"SELECT DISTINCT CAST(customer_id AS VARCHAR) FROM events WHERE lower(event) IN ({names})"
         sql += " AND day <= $day"
         out = {str(row[0]) for row in log.engine.rows(sql, {"day": known})}
+    out |= _not_contactable(log)
     kept = [one for one in ids if one not in out]
     if not kept:
         raise DataError(
-            f"Nobody is left to be assigned on {known}: {len(ids):,} customers, of whom all opted out."
+            f"Nobody is left to be assigned on {known}: all of {one_or_many(len(ids), 'customer')} opted out "
+            "or must not be contacted."
             if ids
             else f"Nobody was a customer on {known}. Choose a later day, or drop the condition."
         )
     n_out = len(ids) - len(kept)
-    notes = (f"{one_or_many(n_out, 'customer')} left out who opted out.",) if n_out else ()
+    told = f"{one_or_many(n_out, 'customer')} left out who opted out or must not be contacted."
+    notes = (told,) if n_out else ()
     return Base(pd.DataFrame({"customer_id": kept}), notes)
+
+
+def _not_contactable(log: CustomerLog) -> set[str]:
+    """Return who said last that they are not to be contacted; whose answer is not known may be."""
+    if "customers" not in log.kinds:
+        return set()
+    history = log.until(log.observed_until)
+    if "contactable" not in history.columns("customers"):
+        return set()
+    sql = f"SELECT CAST(customer_id AS VARCHAR) FROM ({history.relation('customers')}) AS said"
+    values = {name: value for name, value in history.values.items() if f"${name}" in sql}
+    return {str(row[0]) for row in log.engine.rows(f"{sql} WHERE NOT contactable", values)}
 
 
 def _customers(log: CustomerLog, day: date, active_within: int | None) -> list[str]:
     values: dict[str, date] = {"day": day}
+    agreed = consenting(log.engine, log.kinds)
+    agreed = f" AND {agreed}" if agreed else ""
     if "transactions" in log.kinds:
-        more = ""
+        more = agreed
         if active_within is not None:
             values["first"] = day - timedelta(days=active_within)
-            more = " AND day > $first"
+            more += " AND day > $first"
         found = log.engine.frame(_ACTIVE.format(kind="transactions", more=more), values)
     else:
         ended = "ended_at" in log.engine.columns("contracts")
-        more = " AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $day)" if ended else ""
+        more = agreed + (" AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $day)" if ended else "")
         found = log.engine.frame(_ACTIVE.format(kind="contracts", more=more), values)
     return [str(one) for one in found["id"].tolist()]
 

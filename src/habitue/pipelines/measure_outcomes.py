@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from habitue.errors import DataError, SettingsError
 from habitue.records import CustomerLog
+from habitue.records.history import consenting
 from habitue.vocabulary import one_or_many
 
 __all__ = ["FALLING_HARMS", "OPT_OUTS", "Observed", "metrics_of", "observe"]
@@ -62,7 +63,7 @@ _KNOWN: Final = """
 SELECT a.row, date_diff('day', MIN(t.day), a.day) AS days_known,
     date_diff('day', MAX(t.day), a.day) AS days_since
 FROM measured_customers a JOIN {kind} t ON CAST(t.customer_id AS VARCHAR) = a.id
-WHERE t.day <= a.day GROUP BY a.row, a.day
+WHERE t.day <= a.day{agreed} GROUP BY a.row, a.day
 """
 
 
@@ -151,7 +152,7 @@ def observe(
     -----
     `retained` is a purchase within the horizon, or, without transactions, a contract that runs at its end.
     Customers without any purchase (or contract) up to their day are left out: that was so before anything was
-    done, and cannot favour an arm.
+    done, and cannot favour an arm. So are customers without consent, where consent is on record.
     """
     possible = metrics_of(log)
     lacking = [name for name in metrics if name not in possible]
@@ -195,7 +196,9 @@ def _joined(log: CustomerLog, n: int, horizon: int) -> pd.DataFrame:
     """Return one row a customer, missing where nothing was recorded."""
     days = {"horizon": horizon}
     main = "transactions" if "transactions" in log.kinds else "contracts"
-    parts = [log.engine.frame(_KNOWN.format(kind=main))]
+    agreed = consenting(log.engine, log.kinds)
+    # Who is not known on their day is left out of everything, so that it is enough to ask for consent here.
+    parts = [log.engine.frame(_KNOWN.format(kind=main, agreed=f" AND {agreed}" if agreed else ""))]
     if "transactions" in log.kinds:
         margin = _MARGIN if _has_margin(log) else ""
         parts.append(log.engine.frame(_PURCHASES.format(margin=margin), days))

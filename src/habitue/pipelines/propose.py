@@ -28,6 +28,7 @@ _USUAL_PERIOD = """
 SELECT billing_period_days FROM contracts WHERE billing_period_days >= 1
 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1
 """
+_CURRENCIES = "SELECT DISTINCT currency FROM transactions LIMIT 2"
 _QUARTER = 91
 
 
@@ -79,6 +80,8 @@ class Proposal:
         Days ahead.
     why_horizon : str
         How it was found.
+    money : str
+        Code of the currency, where all purchases are on record in one; else empty.
     """
 
     tables: Mapping[str, Table]
@@ -86,6 +89,7 @@ class Proposal:
     log: CustomerLog
     horizon: int
     why_horizon: str
+    money: str = ""
 
 
 def propose(
@@ -119,7 +123,15 @@ def propose(
     tables = {kind: look_at(kind, sources[kind], said[kind]) for kind in SCHEMAS if kind in sources}
     log = _settings_of(tables, whole).read(Path(), today=today)
     horizon, why = propose_horizon(log)
-    return Proposal(tables, whole, log, horizon, why)
+    return Proposal(tables, whole, log, horizon, why, _money(log))
+
+
+def _money(log: CustomerLog) -> str:
+    """Return the one currency that amounts are in; nothing where there are several or none is on record."""
+    if "transactions" not in log.kinds or "currency" not in log.engine.columns("transactions"):
+        return ""
+    found = [row[0] for row in log.engine.rows(_CURRENCIES)]
+    return str(found[0]) if len(found) == 1 and found[0] is not None else ""
 
 
 def _check(sources: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""What `habitue init` writes: `habitue.toml`, commented for the person who checks it, and recipes."""
+"""What `habitue init` writes: `habitue.toml`, commented for the person who checks it, recipes and offers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _WIDTH = 110
 
 
 def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write ``habitue.toml`` and, where there are none yet, the recipes of churn and clv in ``models/``.
+    """Write ``habitue.toml`` and, where there are none yet, recipes in ``models/`` and ``offers.toml``.
 
     Paths are written relative to the folder, so that it can be moved with its files. Without transactions
-    there is no recipe of clv, and that of churn asks who cancels.
+    there is no recipe of clv, so that there are no offers to choose by value either, and that of churn asks
+    who cancels.
 
     Parameters
     ----------
@@ -50,15 +51,15 @@ def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> 
     if target.exists() and not force:
         raise SettingsError(f"{target} is there already; edit it, or replace it with --force.")
     has_purchases = "transactions" in proposal.tables
-    recipes = (
-        {"churn.toml": "churn.toml", "clv.toml": "clv.toml"}
+    others = (
+        {"models/churn.toml": "churn.toml", "models/clv.toml": "clv.toml", "offers.toml": "offers.toml"}
         if has_purchases
-        else {"churn.toml": "contract_churn.toml"}
+        else {"models/churn.toml": "contract_churn.toml"}
     )
-    lacking = {name: text for name, text in recipes.items() if not (folder / "models" / name).exists()}
+    lacking = {name: text for name, text in others.items() if not (folder / name).exists()}
     return [
         write_text(target, _settings_text(proposal, folder)),
-        *(write_text(folder / "models" / name, _template(text)) for name, text in lacking.items()),
+        *(write_text(folder / name, _template(text)) for name, text in lacking.items()),
     ]
 
 
@@ -77,6 +78,7 @@ def _settings_text(proposal: Proposal, folder: Path) -> str:
         cutoff=log.observed_until,
         horizon=proposal.horizon,
         why=proposal.why_horizon,
+        money=_quoted(proposal.money),
         **_slots(proposal, folder),
     )
     others = [kind for kind in proposal.tables if kind != "transactions"]
