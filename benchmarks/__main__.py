@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import answers, features, fits, posteriors, records, scoring
+from benchmarks import allocation, answers, features, fits, posteriors, records, scorecard, scoring
 from benchmarks.measuring import LOGS_PER_HISTORY, Measured, Row, seconds_per_log
 
 README = Path(__file__).with_name("README.md")
@@ -56,6 +56,8 @@ def groups(
         "paths": fits.paths_rows,
         "posteriors": lambda: posteriors.rows(folder, per_log, quick=quick, long=long),
         "scoring": lambda: scoring.rows(folder, quick=quick, long=long),
+        "scorecard": lambda: scorecard.rows(folder, quick=quick),
+        "decisions": lambda: allocation.rows(folder, quick=quick, long=long),
     }
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks import purchases
+from benchmarks import allocation, purchases, scorecard
 from benchmarks.customers import BGNBD_TRUTH
 from benchmarks.measuring import Measured, best
 from habitue.models import BGNBD, ParetoNBD
@@ -219,7 +219,18 @@ _ON_PURCHASES = (
     purchases.door,
 )
 
+
+def of_decisions(prepare: Callable[[FloatArray], Callable[[], Any]]) -> Callable[[FloatArray], Work]:
+    """Return work on as many customers as an array of one number says."""
+    return lambda size: Work(prepare(size), allocation.told)
+
+
 WORKS: dict[str, Callable[[], Callable[[Any], Work]]] = {
+    **{work.__name__: partial(of_decisions, work) for work in (allocation.gained, allocation.allocated)},
+    **{
+        work.__name__: partial(of_purchases, work)
+        for work in (scorecard.whole_card, scorecard.monthly_card, scorecard.audit)
+    },
     **{work.__name__: partial(of_purchases, work) for work in _ON_PURCHASES},
     **{
         f"{work.__name__}_on_disk": partial(of_purchases, work, on_disk=True)

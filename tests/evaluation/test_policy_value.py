@@ -58,7 +58,8 @@ def test_predictions_make_surer_and_unequal_chances_matter() -> None:
     best = by_effect(shop.truth)
     plain = policy_value(shop.y, shop.arm, shop.own, best)
     surer = policy_value(shop.y, shop.arm, shop.own, best, predictions=shop.means)
-    assert surer.standard_error < 0.9 * plain.standard_error
+    # Over seeds the ratio is 0.917 with a standard deviation of 0.018.
+    assert surer.standard_error < 0.98 * plain.standard_error
     equal = policy_value(shop.y, shop.arm, None, for_all("mail", index=best.index, arms=ARMS))
     truth = shop.worth(for_all("mail", index=best.index, arms=ARMS))
     assert not equal.lower < truth < equal.upper
@@ -133,9 +134,11 @@ def test_the_interval_of_a_difference_holds_and_is_narrower_than_two() -> None:
         truth = shop.worth(policies["best"]) - shop.worth(policies["random"])
         row = table.iloc[1]
         held += row["advantage_lower"] <= truth <= row["advantage_upper"]
-        narrow.append((row["advantage_upper"] - row["advantage_lower"]) / (row["upper"] - row["lower"]))
+        two = np.hypot(*(table["upper"] - table["lower"]))
+        narrow.append((row["advantage_upper"] - row["advantage_lower"]) / two)
     assert abs(held / 200 - 0.95) <= 3.0 * np.sqrt(0.95 * 0.05 / 200)
-    assert np.median(narrow) < 1.0
+    # 1 if they were of different customers; it is 0.56 for these, and was below 0.7 in all of 600 others.
+    assert np.max(narrow) < 0.8
 
 
 def test_clusters_widen_intervals() -> None:
@@ -302,7 +305,8 @@ def of_two(shop: Shop) -> tuple[FloatArray, np.ndarray, FloatArray]:
 def test_right_effects_lie_in_the_intervals_and_doubled_ones_do_not(known: bool) -> None:
     shop = Shop(30_000)
     settings: dict[str, Any] = {"treatment": "mail", "predictions": shop.means if known else None}
-    table = effect_calibration(*of_two(shop), shop.truth, confidence=0.99, **settings)
+    # Of five intervals all hold but for one seed in 2,000.
+    table = effect_calibration(*of_two(shop), shop.truth, confidence=0.9999, **settings)
     assert ((table["lower"] < table["predicted"]) & (table["predicted"] < table["upper"])).all()
     assert table["predicted"].is_monotonic_increasing
     assert table["n"].sum() == 30_000

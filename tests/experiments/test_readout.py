@@ -46,10 +46,11 @@ def test_nothing_is_found_where_nothing_is_and_peeking_is_safe() -> None:
     _, after = spenders(np.random.default_rng(3), 1200)
     found = simulate_aa("spend", after, n_splits=150, n_looks=12, random_state=1)
     assert found.is_honest
-    assert found.error == pytest.approx(0.05, abs=0.035)
+    assert found.error == pytest.approx(0.05, abs=0.07)  # four standard errors
     assert found.p_uniform > 0.001
     assert found.sequential_error <= 0.05
-    assert found.peeking_error > 0.15
+    # Over seeds 0.16 with a standard deviation of 0.03; without peeking it is 0.05.
+    assert found.peeking_error > 0.08
 
 
 def test_shares_have_the_score_interval_and_the_ratio_its_own() -> None:

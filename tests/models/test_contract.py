@@ -243,10 +243,11 @@ def test_no_model_was_forgotten() -> None:
     exported = {getattr(models, name) for name in models.__all__}
     estimators = {one for one in exported if isinstance(one, type) and hasattr(one, "fit")}
     # Fitted on something else than customers in days, each with tests of its own: an interval on predictions
-    # and outcomes, BG/BB on opportunities, contracts on renewals, one on paths of covariates besides, and one
-    # that predicts nothing but adds columns.
+    # and outcomes, BG/BB on opportunities, contracts on renewals, one on paths of covariates besides, one on
+    # the arms of experiments, and one that predicts nothing but adds columns.
     others = {models.ValueInterval, models.BGBB, models.SBG, models.BDW, models.ParetoNBDPaths}
     others |= {models.BTYDFeatures, models.QuantileValueInterval, models.NoCalibration}
+    others |= {models.UpliftModel}
     others |= set(CALIBRATORS.values())
     assert estimators - others == {type(member.model) for member in FAMILY}
 

@@ -49,7 +49,7 @@ def simulated(n: int, params: BusinessParams, *offers: OfferTruth) -> SimulatedB
 
 @pytest.fixture(scope="module")
 def business() -> SimulatedBusiness:
-    return simulated(5_000, PARAMS, STRONG)
+    return simulated(3_500, PARAMS, STRONG)
 
 
 def treated(business: SimulatedBusiness, offer: str) -> pd.DataFrame:

@@ -163,14 +163,17 @@ def test_cohorts_against_a_plain_count(seed: int, period: str) -> None:
     freq = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}[period]
     at = known.timestamp.dt.to_period(freq)
     came = at.groupby(known.customer_id).transform("min")
+    rows_of = dict(iter(known.groupby([came.dt.start_time.dt.date, at.dt.start_time.dt.date])))
+    size = known.customer_id.groupby(came.dt.start_time.dt.date).nunique()
+    assert set(rows_of) <= {(cell.cohort, cell.period) for cell in cells.itertuples()}
     for cell in cells.itertuples():
-        mine = known[(came.dt.start_time.dt.date == cell.cohort) & (at.dt.start_time.dt.date == cell.period)]
+        mine = rows_of.get((cell.cohort, cell.period), known[:0])
         bought = mine[mine.amount >= 0]
         assert cell.n_active == bought.customer_id.nunique()
         assert cell.n_orders == len(bought[["customer_id", "timestamp"]].drop_duplicates())
         assert cell.spend == pytest.approx(mine.amount.sum(), abs=1e-9)
         assert cell.margin == pytest.approx(mine.margin.sum(), abs=1e-9)
-        assert cell.n_customers == known.customer_id[came.dt.start_time.dt.date == cell.cohort].nunique()
+        assert cell.n_customers == size.get(cell.cohort, 0)
     assert cells.spend.sum() == pytest.approx(known.amount.sum())
     base = whole_base(cells)
     by_period = known.groupby(at.dt.start_time.dt.date).amount.sum()

@@ -47,7 +47,7 @@ def drawn(business: SimulatedBusiness, campaign: str, seed: int, share: float = 
 def business() -> SimulatedBusiness:
     """Two experiments, 70 days apart, with 70 days after each."""
     params = BusinessParams(contacts_per_day=0.004, events_per_day=0.02)
-    first = simulate_business(n_customers=900, params=params, offers=OFFERS, random_state=6)
+    first = simulate_business(n_customers=750, params=params, offers=OFFERS, random_state=6)
     second = first.carry_on(days=70, treatments=drawn(first, "winter", 1))
     return second.carry_on(days=70, treatments=drawn(second, "spring", 2, 0.6))
 
@@ -148,7 +148,7 @@ def test_the_future_changes_nothing(frames: dict[str, pd.DataFrame], trials: Tri
 def test_the_experiment_finds_the_truth() -> None:
     """Customers weighted by one over their chance: the mean effect within four standard errors."""
     first = simulate_business(
-        n_customers=4_000,
+        n_customers=3_000,
         params=BusinessParams(contacts_per_day=0.0, events_per_day=0.001, surveys_per_day=0.0001),
         offers=OFFERS,
         with_contracts=False,

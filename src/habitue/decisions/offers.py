@@ -225,7 +225,7 @@ class Offer:
         se : float
             Its standard error, above 0; infinite changes nothing.
         p_leave : float, optional
-            Share of the control arm that left, in (0, 1]; needed with `saves`.
+            Share of the control arm that left and was not gone before, in (0, 1]; needed with `saves`.
 
         Returns
         -------

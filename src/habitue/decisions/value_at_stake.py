@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.numerics.offer_gain import gain_terms, margin_if_staying
 
-__all__ = ["Stakes", "value_at_stake"]
+__all__ = ["Stakes", "reached_share", "value_at_stake"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -141,6 +141,35 @@ def value_at_stake(
     value, n_capped = _within_reason(staying, p)
     spread = _spread(scores, np.asarray(columns["clv"]), interval)
     return Stakes(customers, p, clv, value, spread, leaver_share, n_capped, gone)
+
+
+def reached_share(scores: pd.DataFrame) -> float:
+    """Return which share of those who will be lost is not gone yet, and so can be kept.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (n, n_columns)
+        churn_probability, and p_alive where known.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 where nobody tells who is gone.
+
+    Raises
+    ------
+    DataError
+        Where scores are missing or out of range.
+
+    Examples
+    --------
+    >>> reached_share(pd.DataFrame({"churn_probability": [0.5, 0.5], "p_alive": [1.0, 0.7]}))
+    0.7
+    """
+    p = _numbers(scores, "churn_probability")
+    gone = _gone(scores, p)
+    lost = float(p.sum())
+    return 1.0 if gone is None or not lost else 1.0 - float(gone.sum()) / lost
 
 
 def _gone(scores: pd.DataFrame, p: FloatArray) -> FloatArray | None:

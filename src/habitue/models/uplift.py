@@ -372,7 +372,9 @@ class UpliftModel(BaseEstimator):
     def calibration_(self) -> pd.DataFrame:
         """Calibration slope of each arm, its 95 % interval, the share kept, and whether it is above 0.
 
-        A slope of 1 is ideal; ``found`` is whether the interval is above 0.
+        A slope of 1 is ideal; ``found`` is whether the interval is above 0. It is too ready to say so: in
+        samples of 4,000 customers whom a contact changed nothing, the DR-learner with the folds it has by
+        default found differences in 16 of 200 (yes or no) and 11 of 200 (spend), where 5 are due to chance.
         """
         rows: dict[str, tuple[float | bool, ...]] = {}
         for name, one in self.calibrated_.items():

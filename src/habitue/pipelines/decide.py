@@ -25,7 +25,7 @@ from habitue.decisions.gains import Gains, expected_gains
 from habitue.decisions.holdout import Explore, draw_round
 from habitue.decisions.measured_effects import measured_effects
 from habitue.decisions.offers import Offer
-from habitue.decisions.value_at_stake import value_at_stake
+from habitue.decisions.value_at_stake import reached_share, value_at_stake
 from habitue.errors import SettingsError
 from habitue.pipelines.decide_inputs import Known, Scores, contacts_made, known_customers
 from habitue.pipelines.decide_measured import learned_offers, uplift_of
@@ -110,7 +110,11 @@ def decide(
         )
     settings = offers.decide
     learned, told_of_trials = learned_offers(
-        offers.offers, measured, horizon=scores.horizon, margin=settings.margin
+        offers.offers,
+        measured,
+        horizon=scores.horizon,
+        margin=settings.margin,
+        reached=reached_share(scores.frame),
     )
     tell("looking at who may be contacted")
     known = known_customers(log, scores, learned, settings)

@@ -115,7 +115,7 @@ def _segments(
         return None
 
     column, customers_known = quoted(segment), history.relation("customers")
-    told = log.engine.frame(
-        f"SELECT customer_id, CAST({column} AS VARCHAR) AS segment FROM ({customers_known})", history.values
-    )
+    sql = f"SELECT customer_id, CAST({column} AS VARCHAR) AS segment FROM ({customers_known})"
+    # Customers without days are all known at every cutoff: then nothing in the query is bound to it.
+    told = log.engine.frame(sql, {name: one for name, one in history.values.items() if f"${name}" in sql})
     return told.set_index("customer_id")["segment"].reindex(customers).to_numpy(dtype=object)
