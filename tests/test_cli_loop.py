@@ -145,7 +145,8 @@ def test_contracts_alone_give_no_value_to_decide_by(tmp_path: Path, command: Com
 
 def test_nobody_consented(scored: Path, command: Command) -> None:
     also(scored, "customers", pd.DataFrame({"customer_id": customers_of(scored), "consent": "no"}))
-    for arguments in (["scorecard"], ["decide"], ["measure", "design"], ["measure", "assign", "x"]):
+    drawing = ["measure", "assign", "x", "--arm", "control=0.5", "--arm", "a=0.5"]
+    for arguments in (["scorecard"], ["decide"], ["measure", "design"], drawing):
         told = command(scored, *arguments)
         assert told.code == DATA, (arguments, told.out)
         assert "has consented" in told.err

@@ -32,6 +32,7 @@ def assigned() -> pd.DataFrame:
         {
             "customer_id": WHO,
             "planned": ["call", "call", "gift"],
+            "or_else": ["", "", ""],
             "arm": ["call", "control", "gift"],
             "propensity": [0.9, 0.1, 0.9],
         }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from habitue.decisions.actions import assignments
 from habitue.decisions.allocation import Allocation, allocate
 from habitue.decisions.holdout import Explore, draw_round, holdout_shares
+from habitue.decisions.offers import Amount, Offer
 from habitue.errors import SettingsError
 
 OFFERS = ["call", "gift", "points"]
@@ -115,7 +119,13 @@ def test_several_offers_are_held_out_together() -> None:
 
 def test_a_plan_for_nobody_draws_nobody() -> None:
     plan = allocate(pd.DataFrame({"x": [-1.0]}, index=["a"]), [1.0])
-    assert list(draw_round(plan, name="r").columns) == ["customer_id", "planned", "arm", "propensity"]
+    assert list(draw_round(plan, name="r").columns) == [
+        "customer_id",
+        "planned",
+        "or_else",
+        "arm",
+        "propensity",
+    ]
     assert draw_round(plan, name="r").empty
 
 
@@ -127,3 +137,19 @@ def test_impossible_shares_are_refused() -> None:
         draw_round(plan, name="r", explore=Explore(1.5), gain=gain, cost=cost)
     with pytest.raises(SettingsError, match="gains and costs"):
         draw_round(plan, name="r", explore=Explore(0.5))
+
+
+def test_in_a_campaign_everybody_can_get_the_same() -> None:
+    plan, gain, cost = plan_of(3_000)
+    offers = [Offer(name, cost=1.0, uplift=Amount(1.0, 1.0)) for name in OFFERS]
+    drawn = draw_round(plan, name="r", share=0.2, explore=Explore(0.4, 0.3), gain=gain, cost=cost)
+    assert drawn["or_else"].nunique() > 2
+    made = assignments(drawn, offers, cost, name="r", day=date(2026, 1, 5))
+    for campaign, rows in made.groupby("campaign"):
+        possible = {"control", *campaign.removeprefix("r: ").split(" or ")}
+        assert set(rows["arm"]) <= possible
+        # One over the chance, summed over those who drew an arm, is everybody of the campaign.
+        for arm in possible:
+            weight = 1.0 / rows.loc[rows["arm"] == arm, "propensity"].to_numpy()
+            spread = np.sqrt((weight * (weight - 1.0)).sum()) + 1.0
+            assert len(rows) < 100 or abs(weight.sum() - len(rows)) < 5.0 * spread

@@ -50,7 +50,8 @@ _EPILOG = (
 
 app = typer.Typer(
     name="habitue",
-    help="Churn and customer lifetime value: who is about to leave, what they are worth, and why.",
+    help="Churn and customer lifetime value: who is about to leave, what they are worth, why, "
+    "and whom to treat with what.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

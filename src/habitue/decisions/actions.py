@@ -67,7 +67,8 @@ def assignments(
     Notes
     -----
     Each planned offer is a campaign of its own, ``<round>: <offer>``: those who were planned for it and left
-    alone are the control arm of those who were not, and of nobody else.
+    alone are the control arm of those who were not, and of nobody else. Where the lot could have drawn other
+    offers it is ``<round>: <offer> or <other>``: in one campaign all customers can get the same.
     """
     by_name = {offer.name: offer for offer in offers}
     treated = (drawn["arm"] != CONTROL).to_numpy()
@@ -80,7 +81,10 @@ def assignments(
         {
             "customer_id": drawn["customer_id"].to_numpy(),
             "timestamp": pd.Timestamp(day),
-            "campaign": [f"{name}: {planned}" for planned in drawn["planned"]],
+            "campaign": [
+                f"{name}: {' or '.join(filter(None, possible))}"
+                for possible in zip(drawn["planned"], drawn["or_else"], strict=True)
+            ],
             "channel": pd.array(
                 [by_name[one].channel if one in by_name else None for one in arm], dtype="str"
             ),

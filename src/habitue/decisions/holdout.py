@@ -132,8 +132,9 @@ def draw_round(
     Returns
     -------
     DataFrame
-        One row a planned customer and offer: customer_id, planned (the offer of the plan), arm
-        (``"control"``, or the offer made) and propensity, the probability of that arm.
+        One row a planned customer and offer: customer_id, planned (the offer of the plan), or_else (other
+        offers that could have been drawn, ``""`` where none), arm (``"control"``, or the offer made) and
+        propensity, the probability of that arm.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def draw_round(
     --------
     >>> from habitue.decisions.allocation import allocate
     >>> plan = allocate(pd.DataFrame({"call": [5.0, 3.0]}, index=["ann", "bob"]), [1.0])
-    >>> draw_round(plan, name="spring")
+    >>> draw_round(plan, name="spring")[["customer_id", "planned", "arm", "propensity"]]
       customer_id planned      arm  propensity
     0         ann    call  control         0.5
     1         bob    call     call         0.5
@@ -175,6 +176,7 @@ def draw_round(
         {
             "customer_id": plan.customers[rows],
             "planned": names[offers + 1],
+            "or_else": [" or ".join(names[1:][may]) for may in others[rows]],
             "arm": names[arm + 1],
             "propensity": propensity,
         }

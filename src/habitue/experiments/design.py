@@ -94,7 +94,7 @@ class Design:
         said = [
             f"With {self.n:,} customers ({sizes}) a change of {name} by {size:+,.3g} {unit}, from {mean}, is "
             f"found with a chance of {self.power:.0%}; where nothing is, something is found with a chance of "
-            f"{1.0 - self.confidence:.2g}."
+            f"{100.0 * (1.0 - self.confidence):.3g}%."
         ]
         if len(self.arms) > 2 and self.correction != "none":
             said.append(

@@ -24,13 +24,12 @@ from habitue.pipelines.scoring.targets import Target
 from habitue.records import CustomerLog
 from habitue.records.engine import quoted
 from habitue.records.history import History
-from habitue.records.schema import CONSENT
+from habitue.records.schema import CONSENT, CONTACTABLE
 from habitue.snapshots import Window, take_snapshot
 
 __all__ = ["Known", "Scores", "contacts_made", "known_customers", "never_contacted", "newest_scores"]
 
 _YES = ("true", "yes", "y", "1", "1.0", "t")
-_CONTACTABLE = "contactable"
 
 
 @dataclass(frozen=True)
@@ -174,9 +173,9 @@ def never_contacted(
         Where a column that is named is not there.
     """
     off = pd.Series(False, index=customers)
-    asked = ((decide.opt_out, True), (decide.consent, False), (CONSENT, False), (_CONTACTABLE, False))
+    asked = ((decide.opt_out, True), (decide.consent, False), (CONSENT, False), (CONTACTABLE, False))
     for name, says_no in asked:
-        if name is None or (name in {CONSENT, _CONTACTABLE} and name not in attributes):
+        if name is None or (name in {CONSENT, CONTACTABLE} and name not in attributes):
             continue
         if name not in attributes:
             raise SettingsError(
@@ -184,8 +183,7 @@ def never_contacted(
                 f"are: {', '.join(map(str, attributes.columns)) or 'none'}."
             )
         said = attributes[name].map(_is_yes).fillna(False).astype(bool)
-        unknown = attributes[name].isna() if name == _CONTACTABLE else False
-        off |= said if says_no else ~(said | unknown)
+        off |= said if says_no else ~said
     if "events" in log.kinds and decide.opt_out_events:
         words = {f"word_{n}": word.strip().lower() for n, word in enumerate(decide.opt_out_events)}
         places = ", ".join(f"${name}" for name in words)

@@ -19,6 +19,7 @@ from habitue.experiments.design import Correction
 from habitue.pipelines.measure_outcomes import FALLING_HARMS, OPT_OUTS, Observed, observe
 from habitue.records import CustomerLog
 from habitue.records.history import consenting
+from habitue.records.schema import CONTACTABLE
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Base", "base_of", "design_with", "past_customers", "simulate_with"]
@@ -63,8 +64,8 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
 
     Notes
     -----
-    Left out are who opted out by an event, who is not `contactable` by what the records of customers said
-    last, and who did not consent to the use of records.
+    Left out are who opted out by an event, who did not say last, where customers were asked, that they
+    are `contactable`, and who did not consent to the use of records.
     """
     known = min(day, log.observed_until)
     ids = _customers(log, known, active_within)
@@ -74,8 +75,8 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
         sql = f"SELECT DISTINCT CAST(customer_id AS VARCHAR) FROM events WHERE lower(event) IN ({names})"
         sql += " AND day <= $day"
         out = {str(row[0]) for row in log.engine.rows(sql, {"day": known})}
-    out |= _not_contactable(log)
-    kept = [one for one in ids if one not in out]
+    may = _contactable(log)
+    kept = [one for one in ids if one not in out and (may is None or one in may)]
     if not kept:
         raise DataError(
             f"Nobody is left to be assigned on {known}: all of {one_or_many(len(ids), 'customer')} opted out "
@@ -89,16 +90,13 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
     return Base(pd.DataFrame({"customer_id": kept}), notes)
 
 
-def _not_contactable(log: CustomerLog) -> set[str]:
-    """Return who said last that they are not to be contacted; whose answer is not known may be."""
-    if "customers" not in log.kinds:
-        return set()
-    history = log.until(log.observed_until)
-    if "contactable" not in history.columns("customers"):
-        return set()
-    sql = f"SELECT CAST(customer_id AS VARCHAR) FROM ({history.relation('customers')}) AS said"
-    values = {name: value for name, value in history.values.items() if f"${name}" in sql}
-    return {str(row[0]) for row in log.engine.rows(f"{sql} WHERE NOT contactable", values)}
+def _contactable(log: CustomerLog) -> set[str] | None:
+    """Return who said that they may be contacted; None where nobody was asked."""
+    condition = consenting(log.engine, log.kinds, CONTACTABLE)
+    if not condition:
+        return None
+    sql = f"SELECT DISTINCT CAST(customer_id AS VARCHAR) FROM customers WHERE {condition}"
+    return {str(row[0]) for row in log.engine.rows(sql)}
 
 
 def _customers(log: CustomerLog, day: date, active_within: int | None) -> list[str]:

@@ -273,7 +273,8 @@ def read_offers(path: Path) -> Offers:
     """
     if not path.is_file():
         raise SettingsError(
-            f"There is no {path}. Write one: [decide] with the margin, and a table [[offers]] for each offer."
+            f"There is no {path}. habitue init writes one to begin with: [decide] with the margin, and a "
+            "table [[offers]] for each offer."
         )
     given = read_toml(path, _File)
     try:

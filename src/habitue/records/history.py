@@ -45,7 +45,7 @@ _SAMPLE = 100_000
 """Records from which the bounds of parts are taken; parts need not be equal."""
 
 
-def consenting(engine: Engine, kinds: Sequence[str]) -> str:
+def consenting(engine: Engine, kinds: Sequence[str], column: str = CONSENT) -> str:
     """Return the SQL condition under which records of a customer may be used; empty where all may.
 
     Parameters
@@ -54,19 +54,19 @@ def consenting(engine: Engine, kinds: Sequence[str]) -> str:
         Holds the records.
     kinds : sequence of str
         Of the log.
+    column : str, default "consent"
+        What customers were asked; ``contactable`` for whether they may be contacted.
 
     Notes
     -----
-    Where customers have the column ``consent``, only who said yes counts, and of several statements the last
-    one, whatever the cutoff: who takes it back, takes it back for the past as well.
+    Where customers have the column, only who said yes counts, and of several statements the last one,
+    whatever the cutoff: who takes it back, takes it back for the past as well.
     """
     there = engine.columns("customers") if "customers" in kinds else {}
-    if CONSENT not in there:
+    if column not in there:
         return ""
-    said = (
-        "SELECT * FROM customers" if RECORDED_AT not in there else _told_last(there, "customers", [_CUSTOMER])
-    )
-    return f"{_CUSTOMER} IN (SELECT {_CUSTOMER} FROM ({said}) AS said WHERE {CONSENT})"
+    said = _told_last(there, "customers", [_CUSTOMER]) if RECORDED_AT in there else "SELECT * FROM customers"
+    return f"{_CUSTOMER} IN (SELECT {_CUSTOMER} FROM ({said}) AS said WHERE {column})"
 
 
 @dataclass(frozen=True)

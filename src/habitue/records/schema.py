@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["CONSENT", "RECORDED_AT", "SCHEMAS", "Column", "ColumnKind", "Schema"]
+__all__ = ["CONSENT", "CONTACTABLE", "RECORDED_AT", "SCHEMAS", "Column", "ColumnKind", "Schema"]
 
 RECORDED_AT = "recorded_at"
 """The column, in every kind, that says when a record became known; its own day where there is none."""
 
 CONSENT = "consent"
 """The column of customers that says who agreed to the use of their records: the others' are never read."""
+
+CONTACTABLE = "contactable"
+"""The column of customers that says who may be contacted: the others stand in no list of actions."""
 
 ColumnKind = Literal["id", "instant", "money", "number", "text", "flag", "day"]
 

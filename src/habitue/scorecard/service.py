@@ -125,7 +125,8 @@ def of_reviews(written: pd.DataFrame, plan: Plan) -> list[Evidence]:
         raise DataError(
             f"{one_or_many(n_off, 'review is', plural='reviews are')} off the scale, such as that of "
             f"customer {written.index[is_off][0]}: it goes from 1 to 5 unless scale_min and scale_max say "
-            "otherwise. Mend the records, or leave such scores out with off_scale='leave_out'."
+            'otherwise. Mend the records, or leave such scores out: off_scale = "leave_out" in '
+            "[scorecard], or --off-scale leave_out."
         )
     scored, worded = (where(written, column(written, name) > 0) for name in ("n", "n_texts"))
     net = ratio_of("net", "n", confidence=plan.confidence, ends=(-1.0, 1.0), times=100.0)

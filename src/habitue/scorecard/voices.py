@@ -51,7 +51,7 @@ def on_scale(said: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, dict[str, st
             f"{one_or_many(n_off, 'answer is', plural='answers are')} off the scale of the survey, such as "
             f"{score[at]:g} to {survey[at]} from {low[at]:g} to {high[at]:g}; nps goes from 0 to "
             "10, csat in whole numbers from scale_min to scale_max. Mend the records, or leave such answers "
-            "out with off_scale='leave_out'."
+            'out: off_scale = "leave_out" in [scorecard], or --off-scale leave_out.'
         )
     left_out = {name: off_scale_note(int((~fits & (survey == name)).sum())) for name in ("nps", "csat")}
     return where(said, fits), left_out
