@@ -24,7 +24,15 @@ from habitue.evaluation.ranking import FloatArray
 from habitue.evaluation.scores import Score
 from habitue.vocabulary import one_or_many
 
-__all__ = ["Difference", "bootstrap_weights", "compare", "evaluate", "percentile_interval", "weight_chunks"]
+__all__ = [
+    "Difference",
+    "bootstrap_weights",
+    "check_confidence",
+    "compare",
+    "evaluate",
+    "percentile_interval",
+    "weight_chunks",
+]
 
 RandomState = int | np.random.Generator
 
@@ -218,7 +226,7 @@ def evaluate(
     >>> table.loc[0, "score"], bool((table["lower"] <= table["upper"]).all())
     ('auc', True)
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     chosen = tuple(scores)
     actual, predicted = _check_columns(outcome, [prediction], chosen)
     # Sorted once here, the scores need not sort in every chunk; and the rows' order no longer matters.
@@ -290,7 +298,7 @@ def compare(
     >>> compare([1.0, 2.0, 6.0], [1.0, 2.0, 6.0], [2.0, 3.0, 7.0], mae)
     Difference(value=-1.0, lower=-1.0, upper=-1.0)
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     actual, (a, b) = _check_columns(outcome, [prediction_a, prediction_b], (score,))
     order = np.lexsort((actual, b, a))
     actual, a, b = actual[order], a[order], b[order]
@@ -306,7 +314,19 @@ def compare(
     return Difference(float(value), lower, upper)
 
 
-def _check_confidence(confidence: float) -> None:
+def check_confidence(confidence: float) -> None:
+    """Refuse what cannot be the confidence of an interval.
+
+    Parameters
+    ----------
+    confidence : float
+        To lie in (0, 1).
+
+    Raises
+    ------
+    SettingsError
+        Where it does not.
+    """
     if not 0.0 < confidence < 1.0:
         raise SettingsError(f"confidence must lie between 0 and 1, e.g. 0.95, got {confidence}")
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError, SettingsError
-from habitue.evaluation.bootstrap import RandomState, percentile_interval, weight_chunks
+from habitue.evaluation.bootstrap import RandomState, check_confidence, percentile_interval, weight_chunks
 from habitue.evaluation.drawn_arms import CONTROL, Effects, check_drawn, effect_of_arm, two_arms
 from habitue.evaluation.pairs import check_labels
 from habitue.evaluation.ranking import FloatArray
@@ -387,5 +387,4 @@ def _at(
 def _check_numbers_of_draws(n_replicates: int, confidence: float) -> None:
     if n_replicates < 1:
         raise SettingsError(f"n_replicates must be at least 1, got {n_replicates}")
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"confidence must lie between 0 and 1, e.g. 0.95, got {confidence}")
+    check_confidence(confidence)

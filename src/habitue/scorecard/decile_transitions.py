@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from habitue.errors import DataError, SettingsError
+from habitue.errors import DataError
 from habitue.numerics.shares import wilson_interval
+from habitue.scorecard.measures import check_confidence
 
 __all__ = ["RETURNED_ONLY", "decile_transitions", "value_deciles"]
 
@@ -87,8 +88,7 @@ def decile_transitions(both: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
     >>> moves.loc[moves.n > 0, ["origin", "destination", "n", "share"]].to_numpy().tolist()
     [['1', '1', 1, 1.0], ['6', 'gone', 1, 1.0], ['new', '6', 1, 1.0]]
     """
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     ordered = both.loc[(both["n_orders_1"] > 0) | (both["n_orders_2"] > 0)]
     if ordered.empty:
         raise DataError(

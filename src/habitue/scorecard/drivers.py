@@ -26,6 +26,7 @@ from habitue.evaluation.bootstrap import weight_chunks
 from habitue.models.logistic_churn import LogisticChurnClassifier
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.relative_importance import partial_slopes, shares_of_r_squared
+from habitue.scorecard.measures import check_confidence
 from habitue.vocabulary import Pillar, one_or_many, term_of
 
 __all__ = ["LEVERS", "Drivers", "drivers", "pillars_of"]
@@ -217,8 +218,7 @@ def drivers(
 
 
 def _check(confidence: float, n_folds: int, n_replicates: int) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     if n_folds < 2 or n_replicates < 20:
         raise SettingsError(f"n_folds from 2 on, n_replicates from 20 on; got {n_folds} and {n_replicates}.")
 

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Measure", "Unit"]
+from habitue.errors import SettingsError
+
+__all__ = ["Measure", "Unit", "check_confidence"]
 
 Unit: TypeAlias = Literal["", "points", "share", "money", "days", "hours", "score", "count"]
 """What a number counts; empty where nobody said."""
@@ -59,3 +61,20 @@ class Measure:
     def to_dict(self) -> dict[str, Any]:
         """Return it as a row of a table."""
         return asdict(self)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse what cannot be the confidence of an interval.
+
+    Parameters
+    ----------
+    confidence : float
+        To lie in (0, 1).
+
+    Raises
+    ------
+    SettingsError
+        Where it does not.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")

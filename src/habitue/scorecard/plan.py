@@ -10,6 +10,7 @@ from typing import Literal
 from habitue.errors import SettingsError
 from habitue.records import CustomerLog, History
 from habitue.records.history import main_kind
+from habitue.scorecard.measures import check_confidence
 
 __all__ = ["Plan", "check_plan"]
 
@@ -170,8 +171,7 @@ def attributes_of(history: History) -> tuple[str, ...]:
 
 
 def _refuse_numbers(confidence: float, min_count: int, point_value: float | None) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     if min_count < 1 or min_count != int(min_count):
         raise SettingsError(
             f"min_count is how many customers a number needs to be shown, 1 or more; got {min_count}."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from habitue.errors import SettingsError
 from habitue.numerics.shares import wilson_interval
 from habitue.records import History
 from habitue.scorecard.audit_records import Period, cohort_periods
+from habitue.scorecard.measures import check_confidence
 
 __all__ = ["retention_triangle", "triangle_of"]
 
@@ -57,8 +57,7 @@ def retention_triangle(
     >>> triangle[["age", "n_active", "share_active"]].round(3).to_numpy().tolist()
     [[0.0, 2357.0, 1.0], [1.0, 524.0, 0.222], [2.0, 418.0, 0.177], [3.0, 404.0, 0.171]]
     """
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     return triangle_of(cohort_periods(history, period=period), confidence=confidence)
 
 

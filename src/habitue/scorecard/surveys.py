@@ -11,7 +11,7 @@ from scipy.stats import t
 from habitue.errors import DataError, SettingsError
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.shares import share_difference_interval, wilson_interval
-from habitue.scorecard.measures import Measure
+from habitue.scorecard.measures import Measure, check_confidence
 from habitue.vocabulary import one_or_many
 
 __all__ = ["csat_mean", "csat_top_two", "nps"]
@@ -155,8 +155,7 @@ def csat_mean(scores: npt.ArrayLike, *, scale: tuple[int, int] = (1, 5), confide
 
 def _on_scale(scores: npt.ArrayLike, low: int, high: int, confidence: float) -> FloatArray:
     """Return the answers that were given, or say which is none."""
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     if high - low < 2:
         raise SettingsError(
             f"A scale goes from its worst answer to its best, e.g. (1, 5); got {(low, high)}."

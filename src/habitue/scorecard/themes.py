@@ -26,6 +26,7 @@ from habitue.errors import DataError, SettingsError
 from habitue.numerics.arrays import FloatArray
 from habitue.numerics.many_tests import holm
 from habitue.numerics.shares import wilson_interval
+from habitue.scorecard.measures import check_confidence
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Themes", "count_themes", "find_themes", "masked"]
@@ -254,8 +255,7 @@ def count_themes(
 def _check(n_themes: int, n_examples: int, confidence: float) -> None:
     if n_themes < 2 or n_examples < 0:
         raise SettingsError(f"n_themes from 2 on, n_examples from 0; got {n_themes} and {n_examples}.")
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
 
 
 def _factored(

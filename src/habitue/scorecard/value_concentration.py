@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 
 from habitue.errors import DataError, SettingsError
 from habitue.numerics.arrays import FloatArray
+from habitue.scorecard.measures import check_confidence
 
 __all__ = ["lorenz_curve", "value_concentration"]
 
@@ -177,7 +178,6 @@ def _ordered(values: npt.ArrayLike) -> FloatArray:
 def _check(tops: Sequence[float], confidence: float, n_replicates: int) -> None:
     if not all(0.0 < one < 1.0 for one in tops):
         raise SettingsError(f"Top shares must lie between 0 and 1, e.g. 0.2; got {list(tops)}.")
-    if not 0.0 < confidence < 1.0:
-        raise SettingsError(f"The confidence must lie between 0 and 1, e.g. 0.95; got {confidence}.")
+    check_confidence(confidence)
     if n_replicates < 20:
         raise SettingsError(f"n_replicates must be at least 20; got {n_replicates}.")
