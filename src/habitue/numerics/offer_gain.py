@@ -236,8 +236,7 @@ def break_even_churn(weights: FloatArray, value: npt.ArrayLike) -> FloatArray:
     v = np.asarray(value, dtype=np.float64)
     slope = (weights[0] - weights[1]) * v + weights[2] - weights[3]
     start = weights[1] * v + weights[3] + weights[4]
-    at = np.divide(-start, slope, out=np.full_like(v, np.nan), where=slope > 0.0)
-    return np.where(at > 1.0, np.nan, np.maximum(at, 0.0))
+    return _reached(start, slope)
 
 
 def break_even_acceptance(at_none: npt.ArrayLike, at_all: npt.ArrayLike) -> FloatArray:
@@ -260,6 +259,11 @@ def break_even_acceptance(at_none: npt.ArrayLike, at_all: npt.ArrayLike) -> Floa
     array([0.25,  nan, 0.  ])
     """
     low, high = floats(at_none, at_all)
-    rises = high > low
-    at = np.divide(-low, high - low, out=np.full(low.shape, np.nan), where=rises)
-    return np.where(at > 1.0, np.nan, np.maximum(at, 0.0))
+    return _reached(low, high - low)
+
+
+def _reached(start: FloatArray, rise: FloatArray) -> FloatArray:
+    """Return the least share of a rise that brings a start to nought; NaN where all of it does not."""
+    lacking = np.maximum(-start, 0.0)
+    enough = (rise > 0.0) & (lacking <= rise)
+    return np.divide(lacking, rise, out=np.full(rise.shape, np.nan), where=enough)
