@@ -24,7 +24,7 @@ from scipy.sparse import coo_array, csr_array, vstack
 
 from benchmarks.measuring import Measured, Row, alone
 from habitue.decisions import allocate, parity
-from habitue.decisions.allocation import Allocation
+from habitue.decisions.allocating.allocation import Allocation
 from habitue.decisions.assumptions import draw_assumptions
 from habitue.decisions.beliefs import Share
 from habitue.decisions.gains import Gains, expected_gains

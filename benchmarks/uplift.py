@@ -31,7 +31,7 @@ from habitue.evaluation.bootstrap import percentile_interval, weight_chunks
 from habitue.evaluation.policies import by_effect, for_all, random_like
 from habitue.evaluation.policy_value import policy_value
 from habitue.evaluation.uplift_scores import LIBRARY_SCORES, UPLIFT_SCORES
-from habitue.models.uplift import UpliftModel
+from habitue.models.uplift.model import UpliftModel
 from habitue.numerics.uplift_curve import down_the_ranking
 
 PEER_PYTHON = "BENCH_UPLIFT_PYTHON"

@@ -22,9 +22,9 @@ from habitue.decisions import (
     value_at_stake,
 )
 from habitue.experiments import assign
-from habitue.pipelines.decide_measured import Uplift, learn_effects
-from habitue.pipelines.measure import read_experiment
-from habitue.pipelines.measure_assignments import as_assignments, contacts_of
+from habitue.pipelines.deciding.measured import Uplift, learn_effects
+from habitue.pipelines.measuring.assignments import as_assignments, contacts_of
+from habitue.pipelines.measuring.measure import read_experiment
 from habitue.records.business import BusinessParams, SimulatedBusiness, TrueEffects, simulate_business
 
 HORIZON, DAYS, BUDGET = 60, 61, 2_500.0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import block_array, coo_array, csr_array
 
-from habitue.decisions.allocation import Allocation, allocate
+from habitue.decisions.allocating.allocation import Allocation, allocate
 from habitue.decisions.fairness_limits import FairnessLimit, parity
 from habitue.errors import DataError, SettingsError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from habitue.decisions.actions import assignments
-from habitue.decisions.allocation import Allocation, allocate
+from habitue.decisions.allocating.allocation import Allocation, allocate
 from habitue.decisions.holdout import Explore, draw_round, holdout_shares
 from habitue.decisions.offers import Amount, Offer
 from habitue.errors import SettingsError

@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import ctypes
-from habitue.decisions.quiet_solver import off_stdout
+from habitue.decisions.allocating.quiet_solver import off_stdout
 c = ctypes.CDLL(None)
 print("before")
 c.printf(b"C before\\n")

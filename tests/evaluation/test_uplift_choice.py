@@ -10,7 +10,7 @@ import pytest
 
 from habitue.errors import SettingsError
 from habitue.evaluation.uplift_choice import UpliftChoice, choose_uplift
-from habitue.models.uplift import UpliftModel
+from habitue.models.uplift.model import UpliftModel
 
 SMALL = UpliftModel(n_estimators=40, num_leaves=(2,), n_replicates=2, n_folds=3, n_jobs=1)
 

@@ -13,10 +13,10 @@ from sklearn.exceptions import NotFittedError
 
 from habitue.errors import SchemaError, SettingsError
 from habitue.models.persistence import load_model, save_model
-from habitue.models.uplift import UpliftModel
-from habitue.models.uplift_gathering import gather
-from habitue.models.uplift_inputs import deal_folds, read_experiment
-from habitue.models.uplift_learners import LEARNERS
+from habitue.models.uplift.gathering import gather
+from habitue.models.uplift.inputs import deal_folds, read_experiment
+from habitue.models.uplift.learners import LEARNERS
+from habitue.models.uplift.model import UpliftModel
 
 learners = pytest.mark.parametrize("learner", LEARNERS)
 able = pytest.mark.parametrize("learner", ["T", "X", "DR", "R"])

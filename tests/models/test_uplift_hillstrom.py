@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from habitue.models.uplift import UpliftModel
-from habitue.models.uplift_gathering import gather
+from habitue.models.uplift.gathering import gather
+from habitue.models.uplift.model import UpliftModel
 from habitue.numerics.uplift import effect_scores, gain_scores, mean_of_scores
 
 ARMS = {"No E-Mail": "control", "Womens E-Mail": "womens", "Mens E-Mail": "mens"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from habitue.errors import AssumptionWarning, DataError, HabitueError, SettingsError
-from habitue.models.uplift import UpliftModel
+from habitue.models.uplift.model import UpliftModel
 
 N = 400
 

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 import habitue.cli.commands_decide  # noqa: F401 - registers the command
-import habitue.pipelines.decide_files as files
+import habitue.pipelines.deciding.files as files
 from habitue.errors import DataError, SchemaError, SettingsError
-from habitue.pipelines.decide import Decision, decide
-from habitue.pipelines.decide_files import there_already, write_decision, write_table
-from habitue.pipelines.decide_inputs import Scores
-from habitue.pipelines.decide_parts import Round
+from habitue.pipelines.deciding.decide import Decision, decide
+from habitue.pipelines.deciding.files import there_already, write_decision, write_table
+from habitue.pipelines.deciding.inputs import Scores
+from habitue.pipelines.deciding.parts import Round
 from habitue.pipelines.offers import Offers, read_offers
 from habitue.records import CustomerLog
 

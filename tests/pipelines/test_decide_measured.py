@@ -18,9 +18,9 @@ import habitue.cli.commands_measure  # noqa: F401 - registers the commands
 from habitue.decisions import Amount, Offer, Share
 from habitue.errors import AssumptionWarning
 from habitue.experiments import MeasuredEffect, assign, combine_rounds
-from habitue.pipelines.decide_inputs import Scores
-from habitue.pipelines.decide_measured import Uplift, learned_offers, uplift_of
-from habitue.pipelines.measure_rounds import write_measured
+from habitue.pipelines.deciding.inputs import Scores
+from habitue.pipelines.deciding.measured import Uplift, learned_offers, uplift_of
+from habitue.pipelines.measuring.rounds import write_measured
 from habitue.pipelines.offers import DecideSettings
 from habitue.records import CustomerLog
 from habitue.records.business import BusinessParams, SimulatedBusiness, simulate_business

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import habitue.cli.commands_measure  # noqa: F401 - registers the commands
-from habitue.pipelines.measure_assignments import as_assignments
-from habitue.pipelines.measure_outcomes import metrics_of, observe
-from habitue.pipelines.measure_rounds import read_measured, rounds_together
+from habitue.pipelines.measuring.assignments import as_assignments
+from habitue.pipelines.measuring.outcomes import metrics_of, observe
+from habitue.pipelines.measuring.rounds import read_measured, rounds_together
 from habitue.records import CustomerLog
 
 Command = Callable[..., Any]

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 from habitue.errors import DataError
-from habitue.pipelines.decide import decide
-from habitue.pipelines.decide_files import write_decision
-from habitue.pipelines.decide_inputs import Scores
-from habitue.pipelines.decide_parts import Round
-from habitue.pipelines.measure import read_experiment, write_readouts
-from habitue.pipelines.measure_assignments import as_assignments, contacts_of
+from habitue.pipelines.deciding.decide import decide
+from habitue.pipelines.deciding.files import write_decision
+from habitue.pipelines.deciding.inputs import Scores
+from habitue.pipelines.deciding.parts import Round
+from habitue.pipelines.measuring.assignments import as_assignments, contacts_of
+from habitue.pipelines.measuring.measure import read_experiment, write_readouts
 from habitue.pipelines.offers import read_offers
 from habitue.pipelines.scorecard import make_scorecard, write_scorecard
 from habitue.pipelines.scorecard_settings import ScorecardSettings

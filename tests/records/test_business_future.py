@@ -17,8 +17,8 @@ from habitue.records.business import (
     SimulatedBusiness,
     simulate_business,
 )
-from habitue.records.business_chance import KeyedDraw, arrivals
-from habitue.records.business_effects import Changes, Effects
+from habitue.records.business.chance import KeyedDraw, arrivals
+from habitue.records.business.effects import Changes, Effects
 
 DAY = pd.Timedelta(days=1)
 END = pd.Timestamp("2024-12-31")

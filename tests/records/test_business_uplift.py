@@ -19,7 +19,7 @@ from habitue.records.business import (
     TrueEffects,
     simulate_business,
 )
-from habitue.records.business_uplift import renewal_density
+from habitue.records.business.uplift import renewal_density
 
 DAYS, DAY = 300, pd.Timedelta(days=1)
 PARAMS = BusinessParams(base_hazard=0.003, events_per_day=0.001, contacts_per_day=0.0, surveys_per_day=0.0001)

@@ -78,10 +78,10 @@ def decide(
     Who opted out is never on it. A part of those chosen is left alone, drawn by lot, so that the next round
     can learn what the offers did. The same round decided again is the same.
     """
-    from habitue.pipelines.decide import decide as run
-    from habitue.pipelines.decide_files import folder_of, there_already, write_decision
-    from habitue.pipelines.decide_inputs import newest_scores
-    from habitue.pipelines.decide_parts import Round
+    from habitue.pipelines.deciding.decide import decide as run
+    from habitue.pipelines.deciding.files import folder_of, there_already, write_decision
+    from habitue.pipelines.deciding.inputs import newest_scores
+    from habitue.pipelines.deciding.parts import Round
     from habitue.pipelines.offers import read_offers
     from habitue.pipelines.scoring.targets import target_of
     from habitue.records.days import as_day
@@ -133,7 +133,7 @@ def _inputs(
 ) -> dict[str, Any]:
     """Say what a round is made of: two rounds of the same are the same round."""
     from habitue.files import sha256_of
-    from habitue.pipelines.decide_telling import plain
+    from habitue.pipelines.deciding.telling import plain
 
     return plain(
         {

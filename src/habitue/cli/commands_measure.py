@@ -17,8 +17,8 @@ from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.experiments import Design, Guardrail
-    from habitue.pipelines.measure import Read
-    from habitue.pipelines.measure_assignments import Assignments
+    from habitue.pipelines.measuring.assignments import Assignments
+    from habitue.pipelines.measuring.measure import Read
 
 __all__ = ["assign", "design", "measure", "readout", "simulate"]
 
@@ -105,7 +105,7 @@ def design(
     if mean is not None:
         plan = _design_of_numbers(metric, mean, sd, explained, relative, arms, per_week, horizon, questions)
     else:
-        from habitue.pipelines.measure_design import design_with, past_customers
+        from habitue.pipelines.measuring.design import design_with, past_customers
         from habitue.records.days import as_day
 
         log, known = opened(settings, terminal)
@@ -175,8 +175,8 @@ def assign(
     who opted out are left out; a list of your own is taken as it is.
     """
     from habitue.experiments import assign as run
-    from habitue.pipelines.measure_assignments import read_customers, write_assignments
-    from habitue.pipelines.measure_design import base_of
+    from habitue.pipelines.measuring.assignments import read_customers, write_assignments
+    from habitue.pipelines.measuring.design import base_of
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)
@@ -215,7 +215,7 @@ def assign(
 
 def _guardrails(given: list[str] | None) -> list[Guardrail]:
     from habitue.experiments import Guardrail
-    from habitue.pipelines.measure_outcomes import FALLING_HARMS
+    from habitue.pipelines.measuring.outcomes import FALLING_HARMS
 
     return [
         Guardrail(name, margin, "fall" if name in FALLING_HARMS else "rise")
@@ -257,13 +257,13 @@ def readout(
     of all experiments for `habitue decide`. Ends with exit code 8 where a guardrail is broken or arms are not
     as large as was meant.
     """
-    from habitue.pipelines.measure import read_experiment, write_readouts
-    from habitue.pipelines.measure_assignments import (
+    from habitue.pipelines.measuring.assignments import (
         as_assignments,
         contacts_of,
         experiments_of,
         read_assignments,
     )
+    from habitue.pipelines.measuring.measure import read_experiment, write_readouts
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)
     guardrails = _guardrails(guard)
@@ -350,7 +350,7 @@ def simulate(
     Nothing was done to them, so that a test at 5 % should find something in 5 % of the splits. The table
     tells how often it does, at one look and with peeking. Ends with exit code 8 where it is more often.
     """
-    from habitue.pipelines.measure_design import past_customers, simulate_with
+    from habitue.pipelines.measuring.design import past_customers, simulate_with
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)

@@ -10,7 +10,7 @@ from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.experiments import AACheck, Design
-    from habitue.pipelines.measure import Read
+    from habitue.pipelines.measuring.measure import Read
     from habitue.terminal import Terminal
 
 __all__ = ["HOW_TO_READ", "tell_checks", "tell_design", "tell_readout"]
@@ -45,7 +45,7 @@ def tell_readout(terminal: Terminal, read: Read) -> None:
     terminal : Terminal
         Where to.
     read : Read
-        Of `habitue.pipelines.measure.read_experiment`.
+        Of `habitue.pipelines.measuring.measure.read_experiment`.
     """
     found = read.readout
     rows = [

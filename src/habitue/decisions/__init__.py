@@ -1,7 +1,7 @@
 """What to do, and why: offers, what they gain, who gets them under a budget, and reasons in words."""
 
 from habitue.decisions.actions import action_list, assignments
-from habitue.decisions.allocation import Allocation, allocate
+from habitue.decisions.allocating.allocation import Allocation, allocate
 from habitue.decisions.assumptions import Assumptions, draw_assumptions
 from habitue.decisions.beliefs import Amount, Evidence, Share
 from habitue.decisions.eligibility import eligible_for, not_tired

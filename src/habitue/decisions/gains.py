@@ -3,7 +3,7 @@
 Customers are to be contacted for what the contact changes, not for how likely they are to leave: one who is
 sure to leave may be beyond saving, or worth less than the offer. The gain is told in margin within the
 horizon, per contact, against no contact. Who may have an offer is decided before, by
-`habitue.decisions.eligibility`; who gets one under a budget afterwards, by `habitue.decisions.allocation`.
+`habitue.decisions.eligibility`; who gets one under a budget afterwards, by `habitue.decisions.allocating`.
 """
 
 from __future__ import annotations

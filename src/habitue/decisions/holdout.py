@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from habitue.decisions.allocation import Allocation
+from habitue.decisions.allocating.allocation import Allocation
 from habitue.decisions.lots import lots
 from habitue.errors import SettingsError
 from habitue.experiments.assignment import CONTROL
@@ -151,7 +151,7 @@ def draw_round(
 
     Examples
     --------
-    >>> from habitue.decisions.allocation import allocate
+    >>> from habitue.decisions.allocating.allocation import allocate
     >>> plan = allocate(pd.DataFrame({"call": [5.0, 3.0]}, index=["ann", "bob"]), [1.0])
     >>> draw_round(plan, name="spring")[["customer_id", "planned", "arm", "propensity"]]
       customer_id planned      arm  propensity

@@ -14,10 +14,10 @@ from sklearn.base import clone
 from habitue.errors import SettingsError
 from habitue.models.maximum_likelihood import check_setting
 from habitue.models.purchase_history import CustomerTable
-from habitue.models.uplift import UpliftModel
-from habitue.models.uplift_gathering import gather
-from habitue.models.uplift_learners import LEARNERS
-from habitue.models.uplift_material import Material
+from habitue.models.uplift.gathering import gather
+from habitue.models.uplift.learners import LEARNERS
+from habitue.models.uplift.material import Material
+from habitue.models.uplift.model import UpliftModel
 from habitue.numerics.uplift import gain_scores, mean_of_scores
 
 __all__ = ["SCORES", "UpliftChoice", "choose_uplift"]

@@ -54,7 +54,7 @@ from habitue.models.stacked_churn import StackedChurnClassifier
 from habitue.models.stacked_value import StackedValueRegressor
 from habitue.models.tuning import TunedModel
 from habitue.models.tuning_space import Between
-from habitue.models.uplift import EffectBounds, UpliftModel
+from habitue.models.uplift.model import EffectBounds, UpliftModel
 from habitue.models.value_interval import ValueInterval
 
 __all__ = [

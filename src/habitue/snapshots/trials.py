@@ -5,7 +5,7 @@ was contacted, and their outcomes are those of `take_snapshot`. Contacts that we
 never used: whoever was chosen for a reason differs from others by that reason.
 
 Not here: the design and the readout of an experiment, which are ``habitue.experiments``, nor models of what
-an offer does, which are ``habitue.models.uplift``.
+an offer does, which are ``habitue.models.uplift.model``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""`habitue decide`: from scores and offers to a list of actions."""

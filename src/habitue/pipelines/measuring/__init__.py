@@ -1,0 +1,1 @@
+"""`habitue measure`: an experiment designed, assigned, read out, and handed to the next round."""
