@@ -96,6 +96,13 @@ def cdnow_log():
     return datasets.cdnow(sample=True)
 
 
+def test_of_no_features_there_are_the_customers_alone(cdnow_log):
+    history = cdnow_log.until("1997-09-30")
+    customers = build(history, (), horizon=30)
+    assert customers.shape == (2357, 0)
+    assert customers.index.equals(build(history, FEATURES[:1], horizon=30).index)
+
+
 def test_what_the_log_lacks_is_refused(cdnow_log):
     history = cdnow_log.until("1997-09-30")
     with pytest.raises(
@@ -103,8 +110,6 @@ def test_what_the_log_lacks_is_refused(cdnow_log):
         match=r"days_since_event, n_event_kinds.* need .*events.*, which the log lacks; it has transactions",
     ):
         build(history, FEATURES, horizon=30)
-    with pytest.raises(SettingsError, match="No feature was asked for"):
-        build(history, (), horizon=30)
     by_channel = Feature("returns_share", "transactions", "COUNT(DISTINCT channel)")
     with pytest.raises(
         SettingsError, match=r"'returns_share' needs channel of transactions, which the log lacks"

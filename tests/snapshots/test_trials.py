@@ -330,6 +330,7 @@ def test_holdout_is_another_word_for_control_and_contracts_tell_churn_too(
     held = contacts.assign(arm=contacts["arm"].replace("control", "holdout"))
     log = CustomerLog(contracts=business.frames["contracts"], contacts=held, observed_until="2025-05-19")
     trials = take_trials(log, horizon=60, features=["n_contacts_90d"])
+    assert take_trials(log, horizon=60, features=[]).X.shape == (len(trials.X), 0)
     assert set(trials.arm) == {"control", "help", "10% off"}
     assert list(trials.y) == ["churned", "churn_reason"]
     left = business.truth["left_at"].loc[trials.customer_id]

@@ -173,7 +173,7 @@ def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.
     history : History
         What was known.
     features : sequence of Feature
-        Columns wanted; those of records that the log lacks are refused.
+        Columns wanted; those of records that the log lacks are refused. None of them: customers alone.
     horizon : int
         Days; the length of the last period that some features look back on.
 
@@ -191,7 +191,7 @@ def build(history: History, features: Sequence[Feature], *, horizon: int) -> pd.
     """
     with matrix(history, features, horizon=horizon) as (sql, values):
         frame = history.engine.frame(sql, values).set_index(_KEY)
-    if frame.empty:
+    if not len(frame):
         raise _nobody(history, history.cutoff)
     return frame
 
@@ -224,7 +224,7 @@ def build_each(histories: Histories, features: Sequence[Feature], *, horizon: in
     frames: list[pd.DataFrame] = []
     for cutoff in histories.cutoffs:
         rows = every.loc[every[key] == pd.Timestamp(cutoff)]
-        if rows.empty:
+        if not len(rows):
             raise _nobody(histories, cutoff)
         frames.append(rows.drop(columns=key).set_index(_KEY))
     return frames
@@ -237,8 +237,6 @@ def _nobody(history: History | Histories, cutoff: date) -> DataError:
 
 def _refuse_lacking(history: History | Histories, features: Sequence[Feature]) -> None:
     """Refuse features of records, or of optional columns, that the log does not have."""
-    if not features:
-        raise SettingsError("No feature was asked for; name at least one.")
     lacking = sorted({chosen.kind for chosen in features} - set(history.kinds))
     if lacking:
         names = [chosen.name for chosen in features if chosen.kind in lacking]
