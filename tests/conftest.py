@@ -151,12 +151,17 @@ def begin(folder: Path, mlflow_home: Path, orders: pd.DataFrame) -> Told:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Path) -> Path:
     """Make a shop of 300 customers with both champions and their scores; for tests that only read it."""
-    folder = tmp_path_factory.mktemp("shop")
-    assert begin(folder, mlflow_home, make_shop(300)).code == 0
-    for arguments in (["train", "models/churn.toml"], ["train", "models/clv.toml"], ["score"]):
-        told = habitue(folder, *arguments)
-        assert told.code == 0, told.err
-    return folder
+
+    def trained(folder: Path) -> Told:
+        told = begin(folder / "shop", mlflow_home, make_shop(300))
+        for arguments in (["train", "models/churn.toml"], ["train", "models/clv.toml"], ["score"]):
+            assert told.code == 0, told.err
+            told = habitue(folder / "shop", *arguments)
+        return told
+
+    told = once_for_all_workers(tmp_path_factory, "trained-shop", trained)
+    assert told.code == 0, told.err
+    return Path(shutil.copytree(told.home, tmp_path_factory.mktemp("shop") / "shop"))
 
 
 @pytest.fixture

@@ -290,7 +290,7 @@ CASES = [
     ("", ["scorecard", "--end", "2031-01-31"], DATA, "2031-01-31"),
     ("", ["scorecard", "--output", "card.xlsx"], SETTINGS, "card.xlsx"),
     ("", ["decide"], SETTINGS, "There is no offers.toml"),
-    ("offers", ["decide"], DATA, "There are no scores.*habitue score"),
+    ("offers", ["decide"], DATA, "There are no whole scores.*habitue score"),
     ("offers", ["decide", "--day", "soon"], SETTINGS, "soon"),
     ("misspelt offer key", ["decide"], SETTINGS, "capasity'; did you mean 'capacity'"),
     ("a share that nobody is sure of", ["decide"], SETTINGS, "how sure it is"),

@@ -82,7 +82,7 @@ def drawn(folder: Path, **changed: Any) -> pd.DataFrame:
 def test_a_plan_is_told_with_what_comes_next(scored: Path, command: Command) -> None:
     told = command(scored, "decide", "--round", "one")
     assert told.code == 0, told.err
-    assert "is expected to gain" in told.out
+    assert "The contacts are expected to gain" in told.out
     (path,) = re.findall(r"habitue measure readout (\S+)", told.out)
     early = command(scored, "measure", "readout", path)
     assert early.code == DATA
@@ -128,7 +128,7 @@ def test_scores_without_a_value_are_not_enough(scored: Path, command: Command) -
     assert "habitue score" in told.err
 
 
-def test_contracts_alone_give_no_value_to_decide_by(tmp_path: Path, command: Command) -> None:
+def test_contracts_alone_need_no_clv(tmp_path: Path, command: Command) -> None:
     (tmp_path / "offers.toml").write_text(OFFER.format(cost=1.0), encoding="utf-8")
     begun = pd.DataFrame(
         {"customer_id": range(50), "started_at": "2024-01-01", "ended_at": "", "price": 9.0}
@@ -137,7 +137,7 @@ def test_contracts_alone_give_no_value_to_decide_by(tmp_path: Path, command: Com
     assert command(tmp_path, "init", "--contracts", "subscriptions.csv").code == 0
     told = command(tmp_path, "decide")
     assert told.code == DATA
-    assert "learned from transactions" in told.err
+    assert "no whole scores in scores/scores.parquet with churn_probability; make them" in told.err
 
 
 # --- consent

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from habitue.errors import AssumptionWarning, HabitueWarning
+from habitue.errors import AssumptionWarning, HabitueWarning, ManySetAsideWarning
 from habitue.terminal import Terminal, plain
 
 HABITUE = [sys.executable, "-m", "habitue"]
@@ -162,6 +162,12 @@ def test_notes_are_said_once_and_others_not(capsys: pytest.CaptureFixture[str]) 
             warnings.warn("few customers", AssumptionWarning, stacklevel=1)
             warnings.warn("few customers", HabitueWarning, stacklevel=1)
     assert capsys.readouterr() == ("", "Note: few customers\n")
+
+
+def test_many_rows_set_aside_are_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal(as_json=True).working(n_stages=1):
+        warnings.warn("7 of 9 rows", ManySetAsideWarning, stacklevel=1)
+    assert capsys.readouterr() == ("", "Warning: 7 of 9 rows\n")
 
 
 def test_scores_name_who_could_not_be_fitted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,13 +47,13 @@ class Known(NamedTuple):
 def by_chance(business: SimulatedBusiness, name: str) -> pd.DataFrame:
     """Draw every customer into an arm."""
     drawn = assign(business.truth.index.tolist(), experiment=name, arms=ARMS)
-    day = pd.Timestamp(business.log.observed_until + timedelta(days=1))
+    day = pd.Timestamp(business.observed_until + timedelta(days=1))
     return drawn.assign(timestamp=day, campaign=name, offer=drawn["arm"].where(drawn["arm"] != "control"))
 
 
 def known(business: SimulatedBusiness) -> Known:
     """Score customers, and learn from all trials on record."""
-    window = hb.Window(business.log.observed_until, HORIZON)
+    window = hb.Window(business.observed_until, HORIZON)
     X = hb.take_snapshot(business.log, window, list(FEATURES)).X
     model = hb.MBGNBD().fit(X)
     worth = model.expected_purchases(X, horizon=HORIZON) * X["spend_total"] / (X["frequency"] + 1.0)
@@ -88,7 +88,7 @@ def decided(business: SimulatedBusiness, now: Known, name: str, opted_out: pd.In
     )
     plan = allocate(gains.expected, gains.cost, budget=BUDGET)
     drawn = draw_round(plan, name=name, share=0.3)
-    day = business.log.observed_until + timedelta(days=1)
+    day = business.observed_until + timedelta(days=1)
     return assignments(drawn, offers, gains.cost, name=name, day=day)
 
 

@@ -12,7 +12,8 @@ The tree::
     ├── RegistryError (LookupError)   no such model, version or alias; names those that exist
     └── UnavailableError (RuntimeError)  another job is at it, or a database does not answer: try again later
     HabitueWarning (UserWarning)
-    └── AssumptionWarning             the data contradict what a model assumes
+    ├── AssumptionWarning             the data contradict what a model assumes
+    └── ManySetAsideWarning           so many rows cannot be used that what follows speaks of the others only
 
 Every message says what was expected, what came and what to do. An estimator that was not fitted raises
 scikit-learn's own ``NotFittedError``. Checks stand at the door (log, fit, settings); inside, data are
@@ -31,6 +32,7 @@ __all__ = [
     "HabitueError",
     "HabitueWarning",
     "LeakageError",
+    "ManySetAsideWarning",
     "RegistryError",
     "SchemaError",
     "SettingsError",
@@ -103,3 +105,7 @@ class HabitueWarning(UserWarning):
 
 class AssumptionWarning(HabitueWarning):
     """The data contradict what a model assumes."""
+
+
+class ManySetAsideWarning(HabitueWarning):
+    """More than one in twenty rows of a source was set aside: what follows speaks of the others only."""

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from habitue.errors import HabitueWarning, SettingsError
+from habitue.errors import HabitueWarning, ManySetAsideWarning, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,9 @@ _SHORT = {
 
 _WIDE = 116
 """Columns from which a table of scores shows intervals too."""
+
+_STYLES = {False: "yellow", True: "bold red"}
+"""Colours of what is worth knowing, and of what must not be passed over."""
 
 _SEE_IN_PYTHON = re.compile(r"See log\.quarantine\('\w+'\)\.")
 _SEE_HERE = "To see them: habitue check --quarantine FILE"
@@ -171,7 +174,8 @@ class Terminal:
             self._warned.add(str(message))
             told = _SEE_IN_PYTHON.sub(_SEE_HERE, str(message))
             self._logged("note", told)
-            self._err.print(Text(f"Note: {told}", style="yellow"))
+            loud = issubclass(category, ManySetAsideWarning)
+            self._err.print(Text(f"Warning: {told}" if loud else f"Note: {told}", style=_STYLES[loud]))
 
     def step(self, line: str) -> None:
         """Say what is being done now.

@@ -211,7 +211,8 @@ def test_values_of_who_is_sure_to_leave_stay_within_reason() -> None:
     stakes = value_at_stake(scores.drop(columns=["clv_lower", "clv_upper"]), margin=1.0)
     sure = stakes.p_leave <= 0.5
     assert np.isfinite(stakes.value).all()
-    assert stakes.value[~sure].max() <= np.quantile(stakes.value[sure], 0.99) + 1e-9
+    most, far = np.maximum(4.0 * stakes.clv, np.median(stakes.value[sure])), stakes.p_leave > 0.75
+    assert (stakes.value[far] <= most[far] * (1 + 1e-12)).all()
     assert stakes.value[2] == 0.0
     assert stakes.n_capped >= 2
     np.testing.assert_allclose(stakes.value[sure] * (1 - stakes.p_leave[sure]), stakes.clv[sure])

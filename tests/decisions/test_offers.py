@@ -141,3 +141,8 @@ def test_days_and_limits() -> None:
         Fatigue(0, 30)
     with pytest.raises(SettingsError, match="margin in"):
         Offer.of_discount(0.1, margin=0.0)
+
+
+def test_no_offer_bears_the_name_of_those_left_alone() -> None:
+    with pytest.raises(SettingsError, match="those who get nothing"):
+        check_offers([Offer("Control", saves=Share(0.5))])

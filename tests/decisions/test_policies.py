@@ -64,10 +64,8 @@ def test_random_is_the_mean_over_random_choices() -> None:
     told = compare_policies(STAKES, ASSUMED, GAINS, plan).set_index("policy").loc["random"]
     rng, found = np.random.default_rng(0), []
     for _ in range(3000):
-        chosen = np.full(400, -1)
         rows = rng.choice(400, n, replace=False)
-        chosen[rows] = GAINS.best()[rows]
-        found.append(GAINS.expected.to_numpy()[rows, chosen[rows]].sum())
+        found.append(GAINS.expected.to_numpy()[rows, 0].sum())
     assert told["n"] == n
     assert told["profit"] == pytest.approx(np.mean(found), abs=4 * np.std(found) / np.sqrt(3000))
 
@@ -103,3 +101,32 @@ def test_plans_that_cannot_be_are_refused() -> None:
         )
     with pytest.raises(SettingsError, match="interval"):
         profit_of(np.zeros(3), interval=0.0)
+
+
+def test_a_plan_of_several_offers_to_a_customer_is_the_sum_of_its_plans() -> None:
+    first, second = np.where(np.arange(400) < 300, 0, -1), np.where(np.arange(400) >= 200, 1, -1)
+    both = as_plan(first, n_customers=400, n_offers=2) | as_plan(second, n_customers=400, n_offers=2)
+    apart = plan_profits(STAKES, ASSUMED, first) + plan_profits(STAKES, ASSUMED, second)
+    np.testing.assert_allclose(plan_profits(STAKES, ASSUMED, both), apart)
+    told = compare_policies(STAKES, ASSUMED, GAINS, both & GAINS.expected.notna().to_numpy())
+    chosen = told.set_index("policy").loc["chosen"]
+    assert chosen["n"] <= 400
+    assert chosen["lower"] < chosen["profit"] < chosen["upper"]
+
+
+def test_rivals_make_every_offer_as_often_as_the_plan() -> None:
+    """Two of the first 100 that may have each offer, and one customer has both."""
+    plan = np.zeros(GAINS.expected.shape, dtype=bool)
+    plan[[3, 5], 0] = plan[[5, 8, 9], 1] = True
+    told = compare_policies(STAKES, ASSUMED, GAINS, plan).set_index("policy")
+    riskiest = np.argsort(-STAKES.p_leave, kind="stable")
+    may = GAINS.expected.notna().to_numpy()
+    expected = 0.0
+    for offer in (0, 1):
+        rows = [row for row in riskiest if may[row, offer]][: int(plan[:, offer].sum())]
+        expected += GAINS.expected.to_numpy()[rows, offer].sum()
+    assert told.loc["by churn risk", "profit"] == pytest.approx(expected)
+    assert told.index[~told["within_limits"]].tolist() == ["all", "by expected gain"]
+    assert told.loc["random", "cost"] == pytest.approx(
+        sum(GAINS.cost.to_numpy()[may[:, o], o].mean() * plan[:, o].sum() for o in (0, 1))
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,13 +26,14 @@ def told(name: str, value: float, weight: float = 1.0) -> str:
     return reasons_in_words(moved, X).loc[0, "reason_1"]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=str)
 @pytest.mark.parametrize("name", FEATURES)
-def test_every_feature_can_be_told(name: str, value: float) -> None:
-    sentence = told(name, value)
-    assert sentence.endswith(" (raises it)")
-    assert told(name, value, -1.0) == sentence.replace("raises", "lowers")
-    assert not re.search(r"[{}_]|nan|  |(?<![\d,.])1 (repeat )?(days|purchases|interactions|kinds)", sentence)
+def test_every_feature_can_be_told(name: str) -> None:
+    X = pd.DataFrame({name: VALUES})
+    raised, lowered = (reasons_in_words(0.0 * X.fillna(0.0) + moved, X)["reason_1"] for moved in (1.0, -1.0))
+    assert raised.str.endswith(" (raises it)").all()
+    assert list(lowered) == list(raised.str.replace("raises", "lowers"))
+    odd = r"[{}_]|nan|  |(?<![\d,.])1 (?:repeat )?(?:days|purchases|interactions|kinds)"
+    assert list(raised[raised.str.contains(odd)]) == []
 
 
 @pytest.mark.parametrize(

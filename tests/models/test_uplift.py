@@ -98,7 +98,7 @@ def test_differences_are_seldom_found_where_there_are_none(learner: str) -> None
         one = trial(800, seed=seed, effect=0.0, kind="continuous")
         model = small(learner=learner, n_estimators=30, num_leaves=(2,))
         found += model.fit(one.X, one.y, one.arm, one.chance).calibration_["found"].sum()
-    assert found <= 3  # of 16
+    assert found <= 2  # of 16
 
 
 @pytest.mark.parametrize("learner", ["T", "DR"])
@@ -190,19 +190,6 @@ def test_rows_without_weight_are_as_if_not_there() -> None:
     spoilt[1_000:] = 1.0 - spoilt[1_000:]
     models = [small().fit(one.X, y, one.arm, one.chance, sample_weight=weights) for y in (one.y, spoilt)]
     pd.testing.assert_frame_equal(models[0].predict(one.X), models[1].predict(one.X))
-
-
-@pytest.mark.slow
-def test_intervals_hold_about_as_often_as_they_say() -> None:
-    """Small trees draw to the average, so that somewhat less is to be expected."""
-    fresh = trial(300, seed=99, kind="continuous")
-    held = []
-    for seed in range(15):
-        one = trial(3_000, seed=seed, kind="continuous")
-        model = small(learner="DR", n_replicates=12).fit(one.X, one.y, one.arm, one.chance)
-        lower, upper = model.predict_interval(fresh.X, 0.9)
-        held.append(((lower <= fresh.truth) & (fresh.truth <= upper)).to_numpy().mean())
-    assert 0.75 < np.mean(held) <= 1.0
 
 
 def test_intervals_nest_and_hold_the_prediction() -> None:

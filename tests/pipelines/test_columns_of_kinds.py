@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from habitue.errors import SchemaError
-from habitue.pipelines.columns_of_kinds import guess_decimal_of, guess_kind
+from habitue.pipelines.columns_of_kinds import consent_hints, guess_decimal_of, guess_kind
 from habitue.pipelines.folders import holds_tables, kind_of_name, take_apart
 from habitue.records import SCHEMAS
 
@@ -192,3 +192,13 @@ def test_only_a_folder_of_several_tables_is_taken_apart(tmp_path: Path) -> None:
     assert take_apart(tables, {}).sources == {
         "transactions": str(tables / "orders"), "customers": str(tables / "customers.csv"),
     }  # fmt: skip
+
+
+def test_columns_that_speak_of_consent_are_pointed_out_and_not_taken():
+    names = ["Werbeeinwilligung", "email_opt_in_2024", "Marketing Permission", "optedOut", "Tarif", "options"]
+    values = {"customer_id": [1, 2], **{name: ["ja", "nein"] for name in names}}
+    types = dict.fromkeys(values, "VARCHAR")
+    assert guess_kind("customers", types, values, {}).keys() == {"customer_id", "contactable"}
+    hints = consent_hints(name for name in names if name != "Marketing Permission")
+    both, out = "contactable or consent in [records.customers]", "opt_out in [decide]"
+    assert hints == {"Werbeeinwilligung": both, "email_opt_in_2024": both, "optedOut": out}

@@ -72,7 +72,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Path, command
     assert told.code == 0, told.err
     recipe = folder / "models" / "churn.toml"
     recipe.write_text(quick(recipe.read_text("utf-8")), encoding="utf-8")
-    for arguments in (["train", "models/churn.toml"], ["score"], ["report"]):
+    offers = folder / "offers.toml"
+    offers.write_text(offers.read_text("utf-8").replace("cost = 4.0", "cost = 0.1"), encoding="utf-8")
+    for arguments in (["train", "models/churn.toml"], ["score"], ["decide", "--round", "r"], ["report"]):
         told = command(folder, *arguments)
         assert told.code == 0, told.err
     return folder
@@ -94,6 +96,20 @@ def test_init_train_and_score_word_for_word(service: Path) -> None:
     by_plan = scores.merge(contracts, left_on="customer_id", right_on="account_id")
     mean = by_plan.groupby("billing_period_days")["churn_probability"].mean()
     assert mean[30] > 2 * mean[365]
+
+
+@pytest.mark.slow
+def test_offers_go_by_the_price_of_contracts(service: Path) -> None:
+    told = json.loads((service / "actions" / "r" / "decision.json").read_text("utf-8"))
+    actions = pd.read_csv(service / "actions" / "r" / "actions.csv")
+    scores = pd.read_parquet(service / "scores" / "scores.parquet").set_index("customer_id")
+    assert told["value_days"] == 365
+    assert len(actions) > 20
+    assert set(actions["customer_id"]) <= set(scores.index)
+    # A call saves one in five of the two in five who accept: never more than that of a year's margin.
+    p = scores["churn_probability"].loc[actions["customer_id"]].to_numpy()
+    assert (actions["expected_gain"] <= p * 0.4 * 0.2 * 0.4 * 12.0 * 365 / 30).all()
+    assert "margin within 365 days" in (service / "scores" / "report.html").read_text("utf-8").lower()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 import habitue.cli.commands_decide  # noqa: F401 - registers the command
 import habitue.pipelines.deciding.files as files
-from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
 from habitue.pipelines.deciding.decide import Decision, decide
 from habitue.pipelines.deciding.files import there_already, write_decision, write_table
 from habitue.pipelines.deciding.inputs import Scores
@@ -307,9 +308,17 @@ def test_what_does_not_fit_together_is_refused(
         path.write_text(OFFERS.replace(old, new), encoding="utf-8")
         with pytest.raises(SettingsError, match=message):
             decide(log, scores, read_offers(path), asked())
-    no_value = Scores(scores.frame.drop(columns="clv"), CUTOFF, 91, {}, "scores")
-    with pytest.raises(DataError, match="clv"):
-        decide(log, no_value, offers, asked())
+    frame = scores.frame
+    twice = pd.concat([frame, frame.iloc[[3]]])
+    for wrong, message in (
+        (frame.drop(columns="clv"), "clv"),
+        (frame.assign(churn_probability=frame["churn_probability"].where(frame["clv"] > 60)), "have none"),
+        (twice, "has several"),
+    ):
+        with pytest.raises(DataError, match=message):
+            decide(log, Scores(wrong, CUTOFF, 91, {}, "scores"), offers, asked())
+    with pytest.raises(SettingsError, match="after the cutoff"):
+        decide(log, scores, offers, asked(day=CUTOFF - timedelta(days=1)))
 
 
 def test_who_refused_after_the_cutoff_is_on_no_list(offers: Offers, scores: Scores) -> None:
@@ -331,6 +340,49 @@ def test_who_refused_after_the_cutoff_is_on_no_list(offers: Offers, scores: Scor
     done = decide(log, Scores(scores.frame, early, 91, {}, "scores"), offers, asked())
     assert done.facts["customers"]["never_contacted"] == 20
     assert not set(names[200:220]) & set(done.assignments["customer_id"])
+
+
+def log_of(scores: Scores, **said: Any) -> CustomerLog:
+    """Return records of the scored customers, and what they said."""
+    names = scores.frame.index
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HabitueWarning)  # of answers that cannot be read, which is the point
+        return CustomerLog(
+            transactions=pd.DataFrame({"customer_id": names, "timestamp": CUTOFF, "amount": 20.0}),
+            customers=pd.DataFrame({"customer_id": names, **said}),
+        )
+
+
+@pytest.mark.parametrize(
+    ("column", "setting", "left"),
+    [("agrees", 'consent = "agrees"', 900), ("off", 'opt_out = "off"', 900), ("contactable", "", 900)],
+)
+def test_an_answer_that_is_neither_yes_nor_no_is_no_leave_to_contact(
+    scores: Scores, tmp_path: Path, column: str, setting: str, left: int
+) -> None:
+    path = tmp_path / "offers.toml"
+    path.write_text(SIMPLE.replace("margin = 0.4", f"margin = 0.4\n{setting}"), encoding="utf-8")
+    words = ("no", "perhaps", "yes") if column == "off" else ("yes", "perhaps", "no")
+    place = np.arange(N)
+    said = np.select([place % 5 < 2, place % 5 == 2], [words[0], words[1]], words[2])
+    done = decide(log_of(scores, **{column: said}), scores, read_offers(path), asked())
+    assert done.facts["customers"]["never_contacted"] == left
+    assert f"300 answers say neither yes nor no in '{column}'" in done.facts["sentences"][0]
+    assert "'perhaps'" in done.facts["sentences"][0]
+    nothing = log_of(scores, **{column: np.where(place % 2, "einverstanden", "abgelehnt")})
+    with pytest.raises(SettingsError, match=r"such as '(einverstanden|abgelehnt)', '"):
+        decide(nothing, scores, read_offers(path), asked())
+
+
+def test_several_offers_to_a_customer_are_told(scores: Scores, tmp_path: Path) -> None:
+    path = tmp_path / "offers.toml"
+    offer = SIMPLE[SIMPLE.index("[[offers]]") :]
+    text = SIMPLE.replace("budget = 60.0", "max_per_customer = 2") + offer.replace("care call", "gift")
+    path.write_text(text, encoding="utf-8")
+    done = decide(log_of(scores, sex="f"), scores, read_offers(path), asked())
+    n = int((done.plan.taken.sum(axis=1) > 1).sum())
+    assert n > N / 2
+    assert f"{n:,} customers get several offers" in " ".join(done.facts["sentences"])
 
 
 SIMPLE = """
@@ -380,7 +432,7 @@ def test_scores_and_records_of_different_days_are_refused(
         shop, "decide", tmp_path / "offers.toml", "--cutoff", "2024-01-31", "--output", tmp_path / "a"
     )
     assert told.code == 3
-    assert "Score again" in told.err
+    assert "--cutoff names 2024-01-31, the newest scores" in told.err
     nothing = command(shop, "decide", tmp_path / "offers.toml", "--scores", tmp_path / "none")
     assert nothing.code == 3
     assert "habitue score" in nothing.err

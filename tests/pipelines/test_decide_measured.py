@@ -18,8 +18,9 @@ import habitue.cli.commands_measure  # noqa: F401 - registers the commands
 from habitue.decisions import Amount, Offer, Share
 from habitue.errors import AssumptionWarning
 from habitue.experiments import MeasuredEffect, assign, combine_rounds
+from habitue.pipelines.deciding.choosing import fit_chosen
 from habitue.pipelines.deciding.inputs import Scores
-from habitue.pipelines.deciding.measured import Uplift, learned_offers, uplift_of
+from habitue.pipelines.deciding.measured import Uplift, learned_offers, spread_by_worth, uplift_of
 from habitue.pipelines.measuring.rounds import write_measured
 from habitue.pipelines.offers import DecideSettings
 from habitue.records import CustomerLog
@@ -95,6 +96,16 @@ def test_effects_within_another_horizon_do_not_count_and_that_is_told(tmp_path: 
         assert learned_offers([BOX], tmp_path / "m.json", horizon=91) == ((BOX,), {})
 
 
+def test_an_arm_of_several_offers_counts_for_none_and_that_is_told(tmp_path: Path) -> None:
+    treated = replace(effect("a", "margin", 1.0, 0.5), offer="treated")
+    write_measured(tmp_path / "m.json", [treated])
+    with pytest.warns(AssumptionWarning, match=r"of 'treated', which no offer here.* of 'box' nothing was"):
+        assert learned_offers([BOX], tmp_path / "m.json", horizon=91) == ((BOX,), {})
+    # An offer that is not made any more is nothing to speak of where all that are were measured.
+    write_measured(tmp_path / "m.json", [treated, effect("a", "margin", 1.0, 0.5)])
+    assert list(learned_offers([BOX], tmp_path / "m.json", horizon=91)[1]) == ["box"]
+
+
 def test_a_control_arm_that_nobody_left_says_nothing_of_who_is_saved(tmp_path: Path) -> None:
     write_measured(tmp_path / "m.json", [effect("a", "retained", 0.0, 0.01, control_mean=1.0)])
     saver = Offer("box", acceptance=Share(0.5, worth=100), saves=Share(0.3, worth=20))
@@ -103,7 +114,7 @@ def test_a_control_arm_that_nobody_left_says_nothing_of_who_is_saved(tmp_path: P
 
 HORIZON = 30
 CALL, GIFT = 12.0, 4.0
-N = 2_400
+N = 1_500
 
 
 def trial_log(*, odd: bool = False) -> tuple[CustomerLog, pd.Index]:
@@ -151,7 +162,24 @@ def trial_log(*, odd: bool = False) -> tuple[CustomerLog, pd.Index]:
 def learned(log: CustomerLog, customers: pd.Index, offers: list[Offer]) -> Uplift:
     """Learn effects of the customers as of the last day."""
     scores = Scores(pd.DataFrame(index=customers), date(2024, 7, 15), HORIZON, {}, "scores")
-    return uplift_of(log, scores, offers, DecideSettings(margin=0.4), customers, seed=0, tell=lambda _: None)
+    worth = pd.Series(10.0, customers)
+    return uplift_of(log, scores, offers, DecideSettings(margin=0.4), worth, seed=0, tell=lambda _: None)
+
+
+def test_an_average_is_spread_by_what_customers_are_expected_to_bring() -> None:
+    """Nothing told who gains more; but who is gone gains nothing, and nobody carries the average alone."""
+    worth = pd.Series([0.0, 5.0, 10.0, 20.0] * 5 + [9_000.0])
+    effects = pd.DataFrame({"flat": 2.0, "learned": np.linspace(0.0, 4.0, 21)})
+    found = spread_by_worth(Uplift(effects, effects * 0.0 + 0.5, ("learned.",)), worth)
+    assert found.effects is not None
+    assert found.errors is not None
+    flat = found.effects["flat"]
+    assert flat.mean() == pytest.approx(2.0)
+    assert flat[0] == 0.0
+    assert flat[20] == flat[3] == pytest.approx(2.0 * flat[2])
+    np.testing.assert_allclose(found.errors["flat"], 0.25 * flat)
+    pd.testing.assert_series_equal(found.effects["learned"], effects["learned"])
+    assert "average effect of flat is spread" in found.told[-1]
 
 
 def test_each_offer_is_learned_from_its_own_campaigns() -> None:
@@ -167,8 +195,12 @@ def test_each_offer_is_learned_from_its_own_campaigns() -> None:
     assert found.effects["call"].mean() == pytest.approx(CALL, abs=3.0 * found.errors["call"].mean())
     assert (found.errors > 0.0).all(axis=None)
     told = " ".join(found.told)
+    # Nobody gains more by either than others do.
+    assert "all are told the average effect (risk, DR, X were tried)" in told
+    assert "customers who are predicted alike" in told
     assert (
-        f"effect of gift was learned from {int((contacts(log, 'one')['arm'] != 'call').sum()):,} rows" in told
+        f"effect of gift was learned from {int((contacts(log, 'one')['arm'] != 'call').sum()):,} contacts"
+        in told
     )
 
 
@@ -181,7 +213,8 @@ def test_where_chances_differ_all_arms_are_kept() -> None:
     log, customers = trial_log(odd=True)
     found = learned(log, customers, [Offer("gift", uplift=Amount(1.0, 1.0))])
     assert found.effects is not None
-    assert f"learned from {N:,} rows" in " ".join(found.told)
+    assert found.effects.index.equals(customers)
+    assert f"learned from {N:,} contacts" in " ".join(found.told)
     assert found.effects["gift"].mean() == pytest.approx(GIFT, abs=1.5)
 
 
@@ -195,6 +228,20 @@ def test_too_few_customers_teach_nothing_and_that_is_said() -> None:
     found = learned(few, customers, [Offer("gift", uplift=Amount(1.0, 1.0))])
     assert found.effects is None
     assert found.told[0].startswith("No offer has 200 customers")
+
+
+def test_the_learner_is_chosen_and_beyond_some_rows_taken_unasked() -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"inactivity": rng.uniform(size=1_000)})
+    arm = rng.choice(["control", "call"], 1_000)
+    margin = rng.gamma(4.0, 1.0, 1_000) + 8.0 * X["inactivity"].to_numpy() * (arm == "call")
+    asked = (X, margin, arm, np.full(1_000, 0.5), np.arange(1_000))
+    chosen, taken = (fit_chosen(*asked, random_state=0, n_most=most) for most in (1_000, 999))
+    assert f"The {chosen.model.learner} learner was chosen among average, risk, DR, X" in chosen.told
+    assert chosen.model.learner != "average"
+    assert chosen.model.predict(X)["call"].corr(X["inactivity"]) > 0.8
+    assert taken.model.learner == "DR"
+    assert "up to 999 rows" in taken.told
 
 
 OFFERS = """
@@ -301,7 +348,7 @@ def first_contacts(business: SimulatedBusiness) -> pd.DataFrame:
     """Return contacts that were drawn for everybody, before anything was known."""
     arms = {"control": 0.4, "proactive support": 0.3, "bonus points": 0.3}
     drawn = assign(business.truth.index.tolist(), experiment="start", arms=arms)
-    day = pd.Timestamp(business.log.observed_until + timedelta(days=1))
+    day = pd.Timestamp(business.observed_until + timedelta(days=1))
     return drawn.assign(timestamp=day, campaign="start", offer=drawn["arm"].where(drawn["arm"] != "control"))
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import habitue.cli.commands_measure  # noqa: F401 - registers the commands
-from habitue.pipelines.measuring.assignments import as_assignments
+from habitue.pipelines.measuring.assignments import as_assignments, readable
+from habitue.pipelines.measuring.measure import read_experiment
 from habitue.pipelines.measuring.outcomes import metrics_of, observe
 from habitue.pipelines.measuring.rounds import read_measured, rounds_together
 from habitue.records import CustomerLog
@@ -194,3 +195,93 @@ def test_controls_that_name_their_offer_are_compared_within_it() -> None:
     assert [one.experiment for one in found] == ["r1 (a)", "r1 (b)"]
     assert found[0].offers == {"treated": "a"}
     assert set(found[0].frame["id"]) == {"0", "2", "4", "6"}
+
+
+def test_an_offer_without_a_control_does_not_hide_the_others(command: Command, shop: Path) -> None:
+    place = np.arange(N)
+    offer = np.where(place < N // 2, "call", "gift")
+    table = pd.DataFrame({"customer_id": place, "timestamp": "2024-06-01", "campaign": "r1", "offer": offer})
+    table["arm"] = np.where((place % 2 == 0) & (offer == "call"), "control", "treated")
+    table.assign(propensity=0.5).to_csv(shop / "list.csv", index=False)
+    told = command(shop, "measure", "readout", "list.csv", "--metric", "spend")
+    assert told.code == 0, told.err
+    assert "r1 (call): 60 days after assignment" in told.out
+    assert "left out: 'r1 (gift)' needs customers in the arm 'control'" in " ".join(told.out.split())
+    parts, none = readable(table)
+    assert ([one.experiment for one in parts], len(none)) == (["r1 (call)"], 1)
+
+
+def test_strata_covariates_and_households_are_read_out_as_they_were_drawn(
+    command: Command, shop: Path
+) -> None:
+    place = np.arange(N)
+    people = pd.DataFrame({"customer_id": place, "region": place % 3, "home": place // 2})
+    people["region"] = people["region"].map({0: "north", 1: "south", 2: "east"})
+    people.to_csv(shop / "people.csv", index=False)
+    with (shop / "habitue.toml").open("a", encoding="utf-8") as file:
+        file.write('[records.customers]\nsource = "people.csv"\ncustomer_id = "customer_id"\n')
+    arms = ("--arm", "control=0.5", "--arm", "voucher=0.5", "--day", "2024-06-01")
+    told = command(shop, "measure", "assign", "spring", *arms, "--strata", "region")
+    assert told.code == 0, told.err
+    drawn = pd.read_csv(shop / "assignments.csv")
+    assert (drawn.groupby("stratum")["arm"].value_counts().unstack().diff(axis=1).iloc[:, 1].abs() <= 1).all()
+    rows = {}
+    for name, more in {
+        "plain": ("--plain",),
+        "named": ("--plain", "--strata", "region"),
+        "cluster": ("--plain", "--cluster", "home"),
+        "more": ("--plain", "--covariate", "home"),
+    }.items():
+        told = command(shop, "measure", "readout", "assignments.csv", "--metric", "spend", *more, "--json")
+        assert told.code == 0, told.err
+        rows[name] = json.loads(told.out)["experiments"][0]["effects"][0]
+    assert rows["plain"] == rows["named"]  # the list says within what it was drawn
+    assert rows["cluster"]["se"] != rows["plain"]["se"]
+    assert rows["more"]["effect"] != rows["plain"]["effect"]
+    wrong = command(shop, "measure", "readout", "assignments.csv", "--strata", "nowhere")
+    assert (wrong.code, "region" in wrong.err) == (4, True)
+
+
+def test_opt_outs_are_those_of_the_offers(command: Command, shop: Path) -> None:
+    (shop / "offers.toml").write_text(
+        '[decide]\nmargin = 0.4\nopt_out_events = ["bye"]\n[[offers]]\nname = "call"\nkind = "other"\n'
+        "acceptance = { share = 0.5, worth = 9 }\nsaves = { share = 0.5, worth = 9 }\n",
+        encoding="utf-8",
+    )
+    events = pd.DataFrame(
+        {"customer_id": [3, 5], "timestamp": "2024-05-01", "event": ["unsubscribe", " Bye"]}
+    )
+    events.to_csv(shop / "events.csv", index=False)
+    arms = ("--arm", "control=0.5", "--arm", "voucher=0.5", "--day", "2024-06-01")
+    assert command(shop, "measure", "assign", "spring", *arms).code == 0
+    assert {3, 5} - set(pd.read_csv(shop / "assignments.csv")["customer_id"]) == {5}
+
+
+def test_a_business_of_contracts_only_is_read_out_by_the_contracts_that_run() -> None:
+    draw, n = np.random.default_rng(4), 3000
+    is_control = np.arange(n) % 2 == 0
+    stays = draw.uniform(size=n) < np.where(is_control, 0.7, 0.8)
+    renews = draw.uniform(size=n) < 0.5  # who stays renews, or goes on
+    ends = DAY + pd.to_timedelta(draw.integers(1, HORIZON, n), unit="D")
+    who = np.arange(n)
+    first = pd.DataFrame({"customer_id": who, "started_at": DAY - pd.Timedelta(days=90), "price": 9.0})
+    first["ended_at"] = ends.where(~stays | renews)
+    again = first.loc[stays & renews].assign(started_at=lambda one: one["ended_at"], ended_at=pd.NaT)
+    gone = pd.DataFrame({"customer_id": np.repeat(who[:40], 2), "timestamp": DAY + pd.Timedelta(days=3)})
+    log = CustomerLog(
+        contracts=pd.concat([first, again]),
+        events=gone.assign(
+            event="opt_out", timestamp=gone["timestamp"] + pd.to_timedelta([0, 1] * 40, unit="D")
+        ),
+        observed_until=(DAY + pd.Timedelta(days=HORIZON)).date(),
+    )
+    assert metrics_of(log) == ("retained", "opted_out")
+    arms = np.where(is_control, "control", "call")
+    table = pd.DataFrame({"customer_id": who, "timestamp": str(DAY.date()), "campaign": "c", "arm": arms})
+    read = read_experiment(log, as_assignments(table)[0], horizon=HORIZON, metrics=("retained", "opted_out"))
+    kept, out = read.readout.effects.to_dict("records")
+    assert kept["control_mean"] == pytest.approx(stays[is_control].mean())
+    assert kept["effect"] == pytest.approx(stays[~is_control].mean() - stays[is_control].mean())
+    assert kept["lower"] < 0.1 < kept["upper"]
+    # Who opts out twice has opted out.
+    assert (out["is_share"], out["control_mean"]) == (True, pytest.approx(20 / 1500))

@@ -106,6 +106,9 @@ def test_options_have_the_last_word_and_a_machine_gets_json(folder: Path, comman
     )  # fmt: skip
     assert told.code == 0, told.err
     answer = json.loads(told.out)
+    assert answer["notes"][1:] == [
+        "by channel there are active_customers, average_order_value only; feedback has no channel on record"
+    ]
     assert (answer["start"], answer["end"], answer["confidence"]) == ("2024-02-29", "2024-04-30", 0.9)
     table = pd.read_csv(folder / "table.csv")
     assert {"all", "month", "channel"} <= set(table["by"])
@@ -148,6 +151,7 @@ def test_scores_of_the_day_are_used_and_of_another_day_told(
     wanted = [Target("customer_equity", 1.0, date(2030, 1, 31)), Target("clv", 1e9, date(2030, 1, 31))]
     there = make_scorecard(log, how, wanted, now=NOW, source="shop", end=day, scores=target)
     assert not there.notes
+    assert "not the error that all predictions share" in there.card.measure("customer_equity").note
     equity = there.card.measure("customer_equity")
     assert equity.value > 0.0
     assert [one.status for one in there.targets] == ["on track", "off track"]
@@ -160,7 +164,11 @@ def test_scores_of_the_day_are_used_and_of_another_day_told(
     broken = tmp_path / "scores.csv"
     broken.write_text("not a table\n", encoding="utf-8")
     assert make_scorecard(log, how, [], now=NOW, source="shop", scores=target_of(str(broken))).notes
-    assert command(shop, "scorecard", "--output", tmp_path / "s.json").code == 0
+    assert command(shop, "scorecard", "--end", day, "--output", tmp_path / "s.json").code == 0
+    rows = pd.DataFrame(json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["rows"])
+    (tested,) = rows[(rows["measure"] == "customer_equity") & (rows["by"] == "all")].to_dict("records")
+    assert "totals were off by" in tested["note"]
+    assert tested["lower"] <= equity.lower <= equity.upper <= tested["upper"]
 
 
 def test_the_window_is_of_whole_months() -> None:
@@ -197,11 +205,19 @@ def test_the_audit_is_small_whatever_the_base_and_tells_of_no_few(business: Simu
     by_month = spend.groupby(pd.to_datetime(spend.timestamp).dt.to_period("M")).amount.sum()
     found = base.groupby("period").spend.sum()
     assert found.to_numpy() == pytest.approx(by_month.to_numpy(), rel=1e-6)
-    some = audit_of(business.log, date(2023, 12, 31), date(2024, 12, 30), confidence=0.95, min_count=40)
-    assert any("not told of on their own" in note for note in some["notes"])
+    some = audit_of(business.log, date(2023, 12, 31), date(2024, 12, 30), confidence=0.95, min_count=33)
+    assert "5 cohorts of fewer than 33 customers not told of on their own" in some["notes"]
     pooled = pd.DataFrame(some["whole_base"]["rows"], columns=some["whole_base"]["columns"])
     assert pooled.cohort.isna().any()
     assert pooled.groupby("period").spend.sum().to_numpy() == pytest.approx(by_month.to_numpy(), rel=1e-6)
+    # Where most months would be too small, quarters are told.
+    few = audit_of(business.log, date(2023, 12, 31), date(2024, 12, 30), confidence=0.95, min_count=40)
+    assert (told["cohort_period"], few["cohort_period"]) == ("month", "quarter")
+    triangle = pd.DataFrame(few["retention_triangle"]["rows"], columns=few["retention_triangle"]["columns"])
+    assert triangle.groupby("cohort").n_customers.first().tolist() == [108, 97, 96, 99]
+    later = triangle[triangle.age > 0]
+    assert (later.revenue_share_lower < later.revenue_share).all()
+    assert (later.revenue_share < later.revenue_share_upper).all()
 
 
 def test_a_long_log_is_told_by_longer_periods() -> None:

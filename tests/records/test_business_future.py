@@ -231,7 +231,7 @@ def test_points_stay_whole(untreated: SimulatedBusiness) -> None:
 def test_the_shortest_future_of_the_smallest_business() -> None:
     small = simulate_business(n_customers=1, days_observed=1, days_of_acquisition=1)
     later = small.carry_on(days=1).carry_on(days=1)
-    assert str(later.log.observed_until) == "2023-01-03"
+    assert str(later.observed_until) == "2023-01-03"
     immortal = BusinessParams(base_hazard=0.0, involuntary_hazard=0.0)
     ever = simulate_business(n_customers=20, params=immortal, with_contracts=False)
     later = ever.carry_on(days=50, treatments=everybody(ever, "bonus points"))

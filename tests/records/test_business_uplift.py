@@ -53,7 +53,7 @@ def business() -> SimulatedBusiness:
 
 
 def treated(business: SimulatedBusiness, offer: str) -> pd.DataFrame:
-    now = pd.Timestamp(business.log.observed_until) + DAY
+    now = pd.Timestamp(business.observed_until) + DAY
     ids = business.truth.index.to_numpy()
     return pd.DataFrame({"customer_id": ids, "timestamp": now, "offer": offer, "arm": offer})
 
@@ -61,7 +61,7 @@ def treated(business: SimulatedBusiness, offer: str) -> pd.DataFrame:
 def came_to_be(business: SimulatedBusiness, later: SimulatedBusiness) -> pd.DataFrame:
     """Margin and leaving after the end of the shorter log, of those who were there."""
     there = business.truth.index[business.truth["left_at"].isna()]
-    now = pd.Timestamp(business.log.observed_until) + DAY
+    now = pd.Timestamp(business.observed_until) + DAY
     lines = later.frames["transactions"]
     margin = lines[lines["timestamp"] >= now].groupby("customer_id")["margin"].sum()
     left = later.truth["left_at"].notna().astype(float)

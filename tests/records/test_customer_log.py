@@ -7,7 +7,7 @@ import warnings
 import pandas as pd
 import pytest
 
-from habitue.errors import DataError, HabitueWarning, SchemaError, SettingsError
+from habitue.errors import DataError, HabitueWarning, ManySetAsideWarning, SchemaError, SettingsError
 from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine, datasets, read_log
 
 DAY = "2024-01-05"
@@ -50,6 +50,22 @@ def test_each_required_value_is_needed_in_every_row(kind):
             log = CustomerLog(**{"transactions": BUYS, kind: broken})
         assert log.checks[kind].quarantined == {f"{name} is missing": 1}
         assert list(log.quarantine(kind)["row"]) == [1]
+
+
+@pytest.mark.parametrize(("n_bad", "kind"), [(5, HabitueWarning), (6, ManySetAsideWarning)])
+def test_more_than_one_row_in_twenty_set_aside_is_a_warning_of_its_own(n_bad, kind):
+    days = ["unknown"] * n_bad + [DAY] * (100 - n_bad)
+    table = pd.DataFrame({"customer_id": range(100), "timestamp": days, "amount": range(100)})
+    with pytest.warns(HabitueWarning, match=f"{n_bad} of 100 rows") as told:
+        CustomerLog(transactions=table)
+    assert [one.category for one in told] == [kind]
+
+
+def test_rows_after_a_stated_end_are_meant_to_be_left_out():
+    table = pd.DataFrame({"customer_id": [1, 2], "timestamp": [DAY, "2024-03-01"], "amount": 1})
+    with pytest.warns(HabitueWarning) as told:
+        CustomerLog(transactions=table, observed_until="2024-02-01")
+    assert [one.category for one in told] == [HabitueWarning]
 
 
 def test_a_log_needs_purchases_or_contracts():

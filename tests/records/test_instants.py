@@ -124,3 +124,48 @@ def test_dates_before_1677_and_infinite_ones_in_sql_types_are_set_aside(read):
         {"customer_id": [1, 1], "timestamp": pa.array([-(2**31) + 1, 18000], pa.date32()), "amount": [1, 2]}
     )
     assert read(table).checks["transactions"].n_quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "other", "day", "way"),
+    [
+        ("13.02.2020", "2020-03-04", "2020-03-04", "ISO 8601"),
+        ("13/02/2020 10:00", "2020-03-04 23:30", "2020-03-04", "ISO 8601"),
+        ("02/13/2020", "4 Mar 2020", "2020-03-04", "%d %b %Y"),
+        ("2020-02-13", "04.03.2020", "2020-03-04", "%d.%m.%Y"),
+        ("2020-02-13", "March 4, 2020", "2020-03-04", "%B %d, %Y"),
+        ("13 Feb 2020", "04.03.2020 08:15", "2020-03-04", "%d.%m.%Y"),
+    ],
+)
+def test_what_can_mean_one_day_only_is_read_beside_most(read, rows_of, csv_file, most, other, day, way):
+    log = read(_file(csv_file, most, most, most, other))
+    check = log.checks["transactions"]
+    assert [row[1] for row in rows_of(log)] == ["2020-02-13"] * 3 + [day]
+    assert not check.quarantined
+    assert f"1 value of timestamp is not written as most are, but as {way}" in check.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("most", "other"),
+    [
+        ("2020-02-13", "03/04/2020"), ("2020-02-13", "13/02/2020"), ("2020-02-13", "03-04-2020"),
+        ("2020-02-13", "04.03.20"), ("2020-02-13", "20200304"), ("13.02.2020", "03/04/2020"),
+        ("13/02/2020", "03-04-2020"), ("02/13/2020", "04.03.2020"), ("13.02.2020", "2020-03-04T10:00Z"),
+        ("13.02.2020", "epoch"),
+    ],
+)  # fmt: skip
+def test_what_could_mean_another_day_is_set_aside_beside_most(read, csv_file, most, other):
+    log = read(_file(csv_file, most, most, most, other))
+    assert log.checks["transactions"].quarantined == {"timestamp cannot be read as a date": 1}
+
+
+def test_two_kinds_of_dates_come_to_the_same_in_one_piece_and_in_two(read, rows_of):
+    days = pd.date_range("2024-01-01", periods=60).repeat(2)
+    written = [f"{day:%Y-%m-%d}" if place % 3 == 0 else f"{day:%d.%m.%Y}" for place, day in enumerate(days)]
+    table = pd.DataFrame({"customer_id": 1, "timestamp": written, "amount": range(120)})
+    whole, parted = read(table), read(table[:50]).extend(transactions=table[50:])
+    for log in (whole, parted):
+        assert [row[1] for row in rows_of(log)] == [str(day.date()) for day in days]
+        assert "40 values of timestamp are not written as most are, but as ISO 8601" in str(
+            log.checks["transactions"].notes
+        )

@@ -89,9 +89,11 @@ def test_everything_there_is_told(loop_files: Files) -> None:
     for words in (
         "In June 2026 against the month before: Net Promoter Score +12.0 to 33.0.",
         "Of 2 targets 1 is not on track: Net Promoter Score (at risk).",
-        "offers to 300 customers for €456, expected to gain €1,234",
-        "30 of them are left alone",
-        "Last measured, june: Margin +€4.00 per customer (care call).",
+        "contact 270 customers for €410, expected to gain €1,110 of margin",
+        "(80 % interval €100 to €2,000)",
+        "30 more (10 % of those planned) are left alone by lot",
+        "What the round june did: +€1,200 of margin from 300 customers contacted",
+        "(95 % interval €600 to €1,800).",
     ):
         assert words in said
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import habitue as hb
 from habitue.errors import DataError, SettingsError
+from habitue.numerics.ratios import clustered_ratio
 from habitue.records import CustomerLog
 from habitue.records.business import simulate_business
 from habitue.scorecard.audit import (
@@ -209,6 +210,29 @@ def test_the_triangle_of_cdnow() -> None:
     assert (total.spend_per_customer_so_far * total.n_customers).sum() == pytest.approx(whole)
 
 
+def test_revenue_of_a_cohort_is_as_sure_as_its_customers_make_it() -> None:
+    log = hb.datasets.cdnow(sample=True)
+    orders = log.engine.frame(
+        "SELECT customer_id, timestamp, CAST(amount AS DOUBLE) AS amount FROM transactions"
+    )
+    month = orders.timestamp.dt.to_period("M")
+    spend = orders.pivot_table(index="customer_id", columns=month, values="amount", aggfunc="sum")
+    came = month.groupby(orders.customer_id).min()
+    triangle = retention_triangle(log.until("1998-06-30"), confidence=0.9).set_index(["cohort", "age"])
+    for cohort, mine in spend.fillna(0.0).groupby(came):
+        for age in (1, 7):
+            cell = triangle.loc[(cohort.start_time.date(), age)]
+            y, x = mine[cohort + age].to_numpy(), mine[cohort].to_numpy()
+            told = clustered_ratio(y, np.ones(len(y)), confidence=0.9)
+            found = [cell.revenue, cell.revenue_lower, cell.revenue_upper]
+            assert found == pytest.approx([len(y) * one for one in told], rel=1e-6)
+            told = clustered_ratio(y, x, confidence=0.9)
+            found = [cell.revenue_share, cell.revenue_share_lower, cell.revenue_share_upper]
+            assert found == pytest.approx(list(told), rel=1e-4)  # a few began for nothing
+    first = triangle.loc[(slice(None), 0), ["revenue_share_lower", "revenue_share_upper"]]
+    assert first.isna().all(axis=None)
+
+
 def test_contracts_against_a_count_of_every_day() -> None:
     contracts = simulate_business(n_customers=40, days_observed=400, days_of_acquisition=200).frames[
         "contracts"
@@ -240,7 +264,10 @@ def test_contracts_against_a_count_of_every_day() -> None:
         rows = paid(quarter, last)
         assert mine.spend.sum() == pytest.approx(rows.a_day.sum())
         assert mine.n_active.sum() == paid(last, last).customer_id.nunique()
-    assert retention_triangle(history, period="quarter").share_active.dropna().between(0.0, 1.0).all()
+    triangle = retention_triangle(history, period="quarter").dropna()
+    assert triangle.share_active.between(0.0, 1.0).all()
+    assert (triangle.revenue_lower <= triangle.revenue).all()
+    assert (triangle.revenue <= triangle.revenue_upper).all()
 
 
 # --- what is refused

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import habitue as hb
-from habitue.errors import DataError, HabitueError, SchemaError
+from habitue.errors import DataError, HabitueError, SchemaError, SettingsError
 from habitue.models.clv_distribution import CLVDistribution
 from habitue.records import CustomerLog
 from habitue.scorecard import Scorecard, scorecard
@@ -96,3 +96,51 @@ def test_draws_of_others_are_told(log: CustomerLog, value: CLVDistribution) -> N
     for draws, sentence in (([1.0] * 5, "100 or more"), (np.full(200, 7.0), "draw the total of the same")):
         with pytest.raises(DataError, match=sentence):
             card(log, scores, equity_draws=draws)
+
+
+def test_a_model_that_was_off_may_be_off_again(log: CustomerLog, value: CLVDistribution) -> None:
+    scores = as_scores(value.customers).assign(horizon=91)
+    plain = card(log, scores)
+    assert plain.measure("clv").note.endswith("; within 91 days")
+    assert "not the error that all predictions share" in plain.measure("customer_equity").note
+    for low, high in ((-0.3, -0.1), (0.05, 0.4), (-0.01, 0.01)):
+        told = card(log, scores, equity_bias=(low, high))
+        for by, group in (("all", "all"), ("cohort", "1997-01")):
+            one, own = (found.measure("customer_equity", by=by, group=group) for found in (told, plain))
+            assert one.value == own.value
+            assert one.lower == pytest.approx(min(own.lower, own.value / (1.0 + high)))
+            assert one.upper == pytest.approx(max(own.upper, own.value / (1.0 + low)))
+            assert "on held-out days" in one.note
+    with pytest.raises(SettingsError, match="equity_bias"):
+        card(log, scores, equity_bias=(-1.0, 0.2))
+
+
+@pytest.mark.slow
+def test_the_interval_holds_though_the_model_is_wrong() -> None:
+    """Customers whom a model takes to buy too often, then and now: chance alone does not explain it."""
+    n, n_rounds = 400, 120
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"customer_id": np.arange(n), "timestamp": "2024-01-01", "amount": 1.0})
+    log = CustomerLog(transactions=frame, observed_until="2024-02-29")
+    rate = rng.gamma(1.0, 1.0, n)
+    sd = np.sqrt(rate * 2.0 * 10.0**2)  # exponential amounts of 10
+    scores = pd.DataFrame({"customer_id": np.arange(n), "clv": 1.25 * 10.0 * rate})
+    scores = scores.assign(clv_lower=scores["clv"] - 1.2816 * sd, clv_upper=scores["clv"] + 1.2816 * sd)
+
+    def spent() -> np.ndarray:
+        return rng.gamma(np.maximum(rng.poisson(rate), 1e-9), 10.0)
+
+    held = {True: 0, False: 0}
+    for _ in range(n_rounds):
+        before, after = spent(), spent().sum()
+        drawn = rng.integers(0, n, (200, n))
+        off = scores["clv"].to_numpy()[drawn].sum(axis=1) / before[drawn].sum(axis=1) - 1.0
+        low, high = np.quantile(off, [0.025, 0.975])
+        for is_known in held:
+            bias = (low, high) if is_known else None
+            told = scorecard(
+                log, start="2023-12-31", end="2024-02-29", by=(), scores=scores, equity_bias=bias
+            ).measure("customer_equity")
+            held[is_known] += told.lower <= after <= told.upper
+    assert held[True] / n_rounds > 0.88
+    assert held[False] / n_rounds < 0.5

@@ -46,8 +46,8 @@ def test_the_truth_is_recovered_where_the_plain_score_misses_it() -> None:
 def test_the_note_says_who_is_heard_too_often() -> None:
     base, _ = draw_base(np.random.default_rng(2))
     told = reweighted_nps("answer", COLUMNS, confidence=0.95)(base)
-    assert "n_effective" in told.note
-    assert "segment basic gives" in told.note or "segment gold gives" in told.note
+    assert "answers of equal weight" in told.note
+    assert "segment basic give" in told.note or "segment gold give" in told.note
     assert told.n == base["answer"].notna().sum()
 
 

@@ -65,7 +65,7 @@ def oracle_of_purchases(orders: pd.DataFrame, start: str, end: str, before: str)
         now["order_id"].nunique() if "order_id" in now else len(visits[visits["day"] > pd.Timestamp(start)])
     )
     lost = ~prior["customer_id"].isin(active)
-    times = visits.groupby("customer_id").size()
+    times = visits[visits["day"] > pd.Timestamp(start)].groupby("customer_id").size()
     return {
         "active_customers": len(active),
         "retention_rate": len(active & earlier) / len(earlier),
@@ -265,8 +265,20 @@ def test_small_groups_are_pooled_and_small_months_held_back(log: CustomerLog) ->
     assert "other" in set(told["group"])
 
 
+def test_what_no_channel_has_is_said(log: CustomerLog, card: Scorecard) -> None:
+    assert card.notes == (
+        "by channel there are active_customers, average_order_value, contacts_answered only; contracts, "
+        "feedback, tickets, rewards have no channel on record",
+    )
+    cut = set(card.frame.loc[card.frame["by"] == "channel", "measure"])
+    assert cut == {"active_customers", "average_order_value", "contacts_answered"}
+    assert scorecard(log, start=START, end=END, by=()).notes == ()
+
+
 def test_without_a_period_before_it_is_said(log: CustomerLog) -> None:
     told = scorecard(log, start="2023-03-31", end="2023-12-31", by=("segment",))
+    # Nor is it known then who had bought before the log.
+    assert "earlier purchases" in told.measure("purchase_interval").note
     kept = told.measure("retention_rate")
     assert np.isnan(kept.value)
     assert f"begins on {log.first_day}" in kept.note
@@ -360,11 +372,14 @@ def test_scales_have_names_of_their_own_and_may_be_told_backwards() -> None:
     to_seven = answers([7.0] * 20 + [1.0] * 20, "csat", scale_min=1, scale_max=7)
     turned = answers([1.0] * 20 + [7.0] * 20, "csat", scale_min=7, scale_max=1)
     for feedback in (to_seven, turned):
-        told = scorecard(small_log(feedback), **PERIOD, by=())  # type: ignore[arg-type]
+        told = scorecard(small_log(feedback), **PERIOD, by=(), reweight_by=("band",))  # type: ignore[arg-type]
         assert told.measure("csat_mean_1_7").value == 4.0
         assert told.measure("csat_top_two_1_7").value == 0.5
         assert "from 1 to 7" in told.definitions["csat_top_two_reweighted_1_7"]
         assert "csat_mean" not in told.definitions
+    # All bought alike: unasked, nothing is reweighted.
+    plain = scorecard(small_log(to_seven), **PERIOD, by=())  # type: ignore[arg-type]
+    assert not any("reweighted" in name for name in plain.definitions)
 
 
 def test_who_was_asked_is_taken_from_events() -> None:

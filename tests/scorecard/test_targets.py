@@ -202,6 +202,21 @@ def test_what_is_no_target_is_refused() -> None:
             assess_targets(STEADY, [target])
 
 
+def test_a_source_that_stopped_is_not_judged_by_what_it_said_last() -> None:
+    """Retention is measured up to December, contacts to October: November cannot be judged."""
+    stopped = rows([0.7] * 12, measure="contacts_answered").iloc[:-2]
+    frame = pd.concat([STEADY, stopped], ignore_index=True)
+    november, march = (
+        assess_targets(frame, [Target("contacts_answered", 0.6, day)])[0] for day in (date(2024, 11, 30), DUE)
+    )
+    assert (november.status, november.note) == (
+        "not measured", "nothing was measured in 2024-11, last in 2024-10",
+    )  # fmt: skip
+    assert march.status == "on track"
+    assert "measured last in 2024-10" in march.note
+    assert assess_targets(frame, [Target("retention_rate", 0.5, date(2024, 11, 30))])[0].status == "met"
+
+
 def test_what_the_records_do_not_tell_is_said() -> None:
     told = assess_targets(STEADY, [Target("nps", 30, DUE)])[0]
     assert (told.status, told.unit) == ("not measured", "points")

@@ -30,7 +30,7 @@ def drawn(business: SimulatedBusiness, campaign: str, seed: int, share: float = 
     ids = np.sort(rng.choice(ids, int(share * len(ids)), replace=False))
     place = rng.choice(3, len(ids), p=list(ARMS.values()))
     arm = pd.Series(np.array(list(ARMS))[place], dtype="str")
-    now = pd.Timestamp(business.log.observed_until) + DAY
+    now = pd.Timestamp(business.observed_until) + DAY
     return pd.DataFrame(
         {
             "customer_id": ids,
@@ -253,7 +253,7 @@ def test_who_came_after_the_cutoff_is_left_out() -> None:
     lines = lines[(lines["customer_id"] > 3) | (lines["timestamp"] >= "2024-03-01")]
     trials = taken({**frames, "transactions": lines})
     assert set(trials.customer_id) == set(range(4, 41))
-    assert "3 customers left out who were no customers at the cutoff." in trials.notes
+    assert "3 customers left out for not being a customer at the cutoff." in trials.notes
 
 
 def test_who_was_reached_after_the_window_is_left_out() -> None:

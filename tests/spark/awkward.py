@@ -128,6 +128,7 @@ AGGREGATES = {
     "count values": "COUNT(amount)",
     "count distinct": "COUNT(DISTINCT plan)",
     "count distinct filtered": f"COUNT(DISTINCT day) {_FLAGGED}",
+    "count distinct in small": "COUNT(DISTINCT LOWER(TRIM(plan)))",
     "count flags": f"COUNT(*) {_FLAGGED}",
     "count not flags": "COUNT(*) FILTER (WHERE NOT flag)",
     "sum": "SUM(n)",

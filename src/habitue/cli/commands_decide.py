@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from habitue.cli.app import AsJson, LogFile, SettingsFile, app, epilog, now, opened, scores_of, settings_of
-from habitue.errors import DataError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
-    from habitue.records import CustomerLog
+    pass
 
 __all__ = ["decide"]
 
@@ -90,9 +89,14 @@ def decide(
     known, given = settings_of(settings), read_offers(offers)
     days = [as_day(one, name) if one else None for one, name in ((day, "--day"), (cutoff, "--cutoff"))]
     records, _ = opened(settings, terminal)
-    _refuse_without_values(records)
-    until = days[1] or known.cutoff or records.observed_until
-    batch = newest_scores(target_of(scores or scores_of(known, settings)), known_until=until)
+    until, because = records.observed_until, "the records end on"
+    if cut := days[1] or known.cutoff:
+        until, because = cut, "--cutoff names" if days[1] else "the cutoff of the settings is"
+        records.until(cut)  # refuses a day that the records do not reach
+    target = target_of(scores or scores_of(known, settings))
+    batch = newest_scores(
+        target, known_until=until, because=because, with_value="transactions" in records.kinds
+    )
     asked = Round(
         name=round_name or batch.cutoff.isoformat(),
         day=days[0] or batch.cutoff + timedelta(days=1),
@@ -117,15 +121,6 @@ def decide(
             return
         facts = write_decision(decision, folder, inputs=inputs, format=format, replace=replace)
     _tell(terminal, facts, folder, "written")
-
-
-def _refuse_without_values(log: CustomerLog) -> None:
-    """Refuse records from which no value can be learned, before scores are asked for that cannot be made."""
-    if "transactions" not in log.kinds:
-        raise DataError(
-            "Offers are chosen by what customers are worth (clv), which is learned from transactions; these "
-            "records have none. Name their source in [data] of the settings, train models/clv.toml and score."
-        )
 
 
 def _inputs(
@@ -157,35 +152,43 @@ def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: s
     )
     terminal.say(_gain(facts))
     terminal.table(
-        f"Offers (gain: margin within {one_or_many(facts['horizon'], 'day')}, costs taken off)",
-        ("offer", "may have it", "planned", "treated", "gain", "cost"),
+        f"Offers (gain: margin within {one_or_many(facts['value_days'], 'day')}, costs taken off)",
+        ("offer", "may have it", "planned", "contacted", "gain", "cost"),
         [
             (
                 one["offer"],
                 f"{one['eligible']:,}",
                 f"{one['planned']:,}",
-                f"{one['treated']:,}",
-                f"{one['expected_gain']:,.2f}",
-                f"{one['cost']:,.2f}",
+                f"{made['n']:,}",
+                f"{made['gain']:,.2f}",
+                f"{made['cost']:,.2f}",
             )
-            for one in facts["by_offer"]
+            for one, made in zip(facts["by_offer"], facts["contacted"]["by_offer"], strict=True)
         ],
     )
     terminal.table(
         f"Ways to choose ({facts['settings']['interval']:.0%} intervals)",
-        ("whom", "contacts", "gain", "at least", "at most"),
+        ("whom", "contacts", "cost", "gain", "at least", "at most"),
         [
-            (one["policy"], f"{one['n']:,}", *(f"{one[name]:,.2f}" for name in ("profit", "lower", "upper")))
+            (
+                one["policy"] + ("" if one["within_limits"] else ", without limits"),
+                f"{one['n']:,}",
+                *(f"{one[name]:,.2f}" for name in ("cost", "profit", "lower", "upper")),
+            )
             for one in facts["policies"]
         ],
     )
+    for one in facts["assumed"]:
+        if one["said"]:
+            terminal.say(f"  {one['said']}")
     # Of uplift, what was learned stands last, after all that was left out on the way to it.
     notes = [*facts["sentences"], *reversed(facts["uplift"])]
     for sentence in notes[:_MOST_LINES]:
         terminal.say(f"  note: {sentence}")
     if len(notes) > _MOST_LINES:
         terminal.say(f"  {one_or_many(len(notes) - _MOST_LINES, 'more note')} in decision.json")
-    for one in facts["experiments"][:1]:
+    # Of what was learned no assumption is left to be settled.
+    for one in [one for one in facts["experiments"] if one["offer"] not in facts["learned"]][:1]:
         terminal.say(f"  next: {one['offer']}: {one['decision']}")
     where = {
         "tried": f"Would write {folder}",
@@ -202,22 +205,22 @@ def _tell(terminal: Terminal, facts: Mapping[str, Any], folder: Path, outcome: s
 
 
 def _gain(facts: Mapping[str, Any]) -> str:
-    """Say what the plan is expected to gain, how surely, and what a better one could add."""
+    """Say what the contacts are expected to gain, how surely, and what a better plan could add."""
     if not facts["customers"]["planned"]:
         return "Nobody is planned to get an offer, so that nothing is spent and nothing gained."
-    chosen = next((one for one in facts["policies"] if one["policy"] == "chosen"), None)
+    made, gap = facts["contacted"], facts["gap"]
     sure = (
-        f" ({facts['settings']['interval']:.0%} interval {chosen['lower']:,.2f} to {chosen['upper']:,.2f})"
-        if chosen is not None and chosen["lower"] is not None
+        f" ({facts['settings']['interval']:.0%} interval {made['lower']:,.2f} to {made['upper']:,.2f})"
+        if made["lower"] is not None
         else ""
     )
-    gap = facts["gap"]
     better = (
         f"the best plan gains at most {gap:.3%} more"
         if gap >= 1e-5
         else "no plan within the limits gains more"
     )
     return (
-        f"The plan, before anybody is held out, is expected to gain {facts['expected_gain']:,.2f}{sure} for "
-        f"{facts['spent']:,.2f} of cost; {better}."
+        f"The contacts are expected to gain {made['gain']:,.2f}{sure} for {made['cost']:,.2f} of cost; the "
+        f"plan, before anybody is left alone, {facts['expected_gain']:,.2f} for {facts['spent']:,.2f}: "
+        f"{better}."
     )

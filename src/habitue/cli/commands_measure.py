@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +11,13 @@ import typer
 
 from habitue.cli.app import ALARMS, AsJson, LogFile, SettingsFile, app, epilog, now, opened
 from habitue.cli.telling_measure import HOW_TO_READ, tell_checks, tell_design, tell_readout
-from habitue.errors import DataError, SettingsError
+from habitue.errors import SettingsError
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
 
 if TYPE_CHECKING:
     from habitue.experiments import Design, Guardrail
+    from habitue.pipelines.contact_rules import ContactRules
     from habitue.pipelines.measuring.assignments import Assignments
     from habitue.pipelines.measuring.measure import Read
 
@@ -41,6 +42,23 @@ Horizon = Annotated[
 Active = Annotated[
     int | None, typer.Option(min=1, help="Only customers with a purchase within so many days before.")
 ]
+
+
+OffersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--offers",
+        help="Whose [decide] names consent, opt_out and opt_out_events; offers.toml beside the settings if "
+        "it is there.",
+    ),
+]
+
+
+def _rules(offers: Path | None, settings: Path) -> ContactRules:
+    """Return where it stands who must be left alone: as `habitue decide` goes by it."""
+    from habitue.pipelines.offers import rules_beside
+
+    return rules_beside(settings.parent, offers)
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, float]:
@@ -91,6 +109,7 @@ def design(
     ] = None,
     active_within: Active = None,
     horizon: Horizon = None,
+    offers: OffersFile = None,
     settings: SettingsFile = Path("habitue.toml"),
     log_file: LogFile = None,
     as_json: AsJson = False,
@@ -111,7 +130,8 @@ def design(
         log, known = opened(settings, terminal)
         days = horizon or known.horizon
         day = None if cutoff is None else as_day(cutoff, "--cutoff")
-        seen = past_customers(log, horizon=days, cutoff=day, active_within=active_within)
+        rules = _rules(offers, settings)
+        seen = past_customers(log, horizon=days, cutoff=day, active_within=active_within, rules=rules)
         plan = design_with(
             seen,
             metric=metric,
@@ -157,11 +177,16 @@ def assign(
         Path | None, typer.Option(help="CSV or Parquet with customer_id; the settings' customers if none.")
     ] = None,
     strata: Annotated[
-        str | None, typer.Option(help="A column of that file: each arm gets its share of every segment.")
+        str | None,
+        typer.Option(
+            help="A column of that file, or of the customers' records: each arm gets its share of every "
+            "segment."
+        ),
     ] = None,
     channel: Annotated[str | None, typer.Option(help="By which customers will be contacted.")] = None,
     day: Annotated[str | None, typer.Option(help="Of the assignment; today if not said.")] = None,
     active_within: Active = None,
+    offers: OffersFile = None,
     output: Annotated[
         Path | None, typer.Option(help="CSV or Parquet; assignments.csv beside the settings if not said.")
     ] = None,
@@ -175,8 +200,8 @@ def assign(
     who opted out are left out; a list of your own is taken as it is.
     """
     from habitue.experiments import assign as run
-    from habitue.pipelines.measuring.assignments import read_customers, write_assignments
-    from habitue.pipelines.measuring.design import base_of
+    from habitue.pipelines.measuring.assignable import listed, on_record
+    from habitue.pipelines.measuring.lists import write_assignments
     from habitue.records.days import as_day
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)
@@ -187,22 +212,17 @@ def assign(
             f"control=0.3 --arm voucher=0.7; got {', '.join(shares) or 'no arms'}."
         )
     when = date.today() if day is None else as_day(day, "--day")
-    notes: tuple[str, ...] = ()
     if customers is not None:
-        table = read_customers(customers)
+        ids, segments, notes = *listed(customers, strata), ()
     else:
         log, _ = opened(settings, terminal)
-        base = base_of(log, day=when, active_within=active_within)
-        table, notes = base.customers, base.notes
-    if strata is not None and strata not in table.columns:
-        raise SettingsError(
-            f"There is no column {strata!r} to stratify by; there are {', '.join(map(str, table.columns))}. "
-            "Name a file with --customers that has it."
-        )
-    segments = None if strata is None else table[strata].to_numpy(dtype=object)
-    drawn = run(table["customer_id"].tolist(), experiment=experiment, arms=shares, strata=segments)
+        rules = _rules(offers, settings)
+        ids, segments, notes = on_record(log, strata, day=when, active_within=active_within, rules=rules)
+    drawn = run(ids, experiment=experiment, arms=shares, strata=segments)
     path = output or settings.parent / "assignments.csv"
-    write_assignments(drawn, path, experiment=experiment, day=when, channel=channel, offers={})
+    write_assignments(
+        drawn, path, experiment=experiment, day=when, channel=channel, offers={}, strata=segments
+    )
     counts = {str(arm): int(count) for arm, count in drawn["arm"].value_counts(sort=False).items()}
     rows = [[arm, f"{shares[arm]:.1%}", f"{counts.get(arm, 0):,}"] for arm in sorted(shares)]
     terminal.table(f"{experiment}, {when}", ["arm", "share", "customers"], rows)
@@ -244,6 +264,22 @@ def readout(
     plain_means: Annotated[
         bool, typer.Option("--plain", help="Make no use of what customers did before.")
     ] = False,
+    strata: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the segment within which arms were drawn; stratum, which assign writes, if the "
+            "list has it. Of the list, or of the customers' records as they were on the first day."
+        ),
+    ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(help="Column with a number known before, of the same two. May be given twice."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Column with the household, where households were drawn and not customers."),
+    ] = None,
+    offers: OffersFile = None,
     output: Annotated[
         Path | None, typer.Option(help="A folder; measure/ beside the settings if not said.")
     ] = None,
@@ -257,23 +293,19 @@ def readout(
     of all experiments for `habitue decide`. Ends with exit code 8 where a guardrail is broken or arms are not
     as large as was meant.
     """
-    from habitue.pipelines.measuring.assignments import (
-        as_assignments,
-        contacts_of,
-        experiments_of,
-        read_assignments,
-    )
-    from habitue.pipelines.measuring.measure import read_experiment, write_readouts
+    from habitue.pipelines.measuring.assignments import contacts_of, experiments_of, readable
+    from habitue.pipelines.measuring.lists import read_lists
+    from habitue.pipelines.measuring.measure import read_each, read_experiment, write_readouts
+    from habitue.pipelines.measuring.segments import segments_of
 
     terminal = Terminal(as_json=as_json, log=log_file, clock=now)
     guardrails = _guardrails(guard)
-    lists = read_assignments(assignments) if assignments else None
+    lists = readable(read_lists(assignments)) if assignments else None
     log, known = opened(settings, terminal)
-    found = (
-        as_assignments(contacts_of(log, campaign or ()), first_counts=True)
-        if lists is None
-        else experiments_of(log, lists)
-    )
+    rules = _rules(offers, settings)
+    found, none = lists or readable(contacts_of(log, campaign or ()), first_counts=True)
+    if lists is not None:
+        found = experiments_of(log, found)
 
     def read_one(one: Assignments) -> Read:
         terminal.step(f"reading out {one.experiment}")
@@ -285,10 +317,14 @@ def readout(
             guardrails=guardrails,
             confidence=confidence,
             adjusted=not plain_means,
+            segments=segments_of(
+                log, one, strata=strata, clusters=cluster, covariates=tuple(covariate or ())
+            ),
+            opt_outs=rules.opt_out_events,
         )
 
     with terminal.working(n_stages=1):
-        read, left = _read_each(found, read_one, named=bool(assignments or campaign))
+        read, left = read_each(found, none, read_one, named=bool(campaign))
     files = write_readouts(read, output or settings.parent / "measure")
     for one in read:
         tell_readout(terminal, one)
@@ -308,26 +344,6 @@ def readout(
         raise typer.Exit(ALARMS)
 
 
-def _read_each(
-    found: Sequence[Assignments], read_one: Callable[[Assignments], Read], *, named: bool
-) -> tuple[list[Read], list[str]]:
-    """Read experiments out; one that cannot be is an error where it was asked for by name, else left out."""
-    read: list[Read] = []
-    left: list[str] = []
-    last: DataError | None = None
-    for one in found:
-        try:
-            read.append(read_one(one))
-        except DataError as error:
-            last = DataError(f"{one.experiment}: {error}")
-            if named:
-                raise last from error
-            left.append(str(last))
-    if last is not None and not read:
-        raise last
-    return read, left
-
-
 @measure.command(epilog=epilog("habitue measure simulate --splits 1000"))
 def simulate(
     metric: Annotated[
@@ -341,6 +357,7 @@ def simulate(
     active_within: Active = None,
     horizon: Horizon = None,
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
+    offers: OffersFile = None,
     settings: SettingsFile = Path("habitue.toml"),
     log_file: LogFile = None,
     as_json: AsJson = False,
@@ -350,6 +367,7 @@ def simulate(
     Nothing was done to them, so that a test at 5 % should find something in 5 % of the splits. The table
     tells how often it does, at one look and with peeking. Ends with exit code 8 where it is more often.
     """
+    from habitue.pipelines.files import write_text
     from habitue.pipelines.measuring.design import past_customers, simulate_with
     from habitue.records.days import as_day
 
@@ -357,7 +375,13 @@ def simulate(
     log, known = opened(settings, terminal)
     day = None if cutoff is None else as_day(cutoff, "--cutoff")
     with terminal.working(n_stages=1):
-        seen = past_customers(log, horizon=horizon or known.horizon, cutoff=day, active_within=active_within)
+        seen = past_customers(
+            log,
+            horizon=horizon or known.horizon,
+            cutoff=day,
+            active_within=active_within,
+            rules=_rules(offers, settings),
+        )
         terminal.step(f"{one_or_many(splits, 'split')} of {one_or_many(len(seen.outcomes), 'customer')}")
         checks = simulate_with(
             seen,
@@ -369,5 +393,8 @@ def simulate(
             random_state=seed,
         )
     tell_checks(terminal, checks, looks)
+    found = settings.parent / "measure" / "simulation.json"  # the report reads it
+    write_text(found, json.dumps({"checks": [one.to_dict() for one in checks]}))
+    terminal.say(f"Wrote {found}.")
     if not all(one.is_honest for one in checks):
         raise typer.Exit(ALARMS)

@@ -16,10 +16,12 @@ from habitue.cli.app import (
     SettingsFile,
     app,
     epilog,
+    home_of,
     now,
     opened,
     scores_of,
     settings_of,
+    store_at,
 )
 from habitue.terminal import Terminal
 from habitue.vocabulary import one_or_many
@@ -93,6 +95,7 @@ def scorecard(
             end=days[1],
             horizon=known.horizon,
             scores=target_of(scores_of(known, settings)),
+            store=lambda: store_at(home_of(known, settings)),
             progress=terminal.step,
         )
         path = write_scorecard(found, output or settings.parent / how.output)
@@ -111,7 +114,9 @@ def _asked(known: ScorecardSettings, asked: dict[str, Any]) -> ScorecardSettings
 
 
 def _tell(terminal: Terminal, found: ScorecardRun, known: Settings) -> None:
-    """Print the measures of everybody, the targets, and what could not be told."""
+    """Print the measures of everybody, the targets, and what has to be known to read them."""
+    from habitue.scorecard.estimates import FULL_COUNT
+
     card = found.card
     everybody = card.frame.loc[card.frame["by"] == "all"].to_dict("records")
     rows = [
@@ -130,8 +135,8 @@ def _tell(terminal: Terminal, found: ScorecardRun, known: Settings) -> None:
         terminal.table(
             "Targets", ["target", "now", "expected", "probability", "status"], _targets(found, known)
         )
-    unmeasured = [(row["measure"], row["note"]) for row in everybody if math.isnan(row["value"])]
-    said = _grouped([*((str(one.target), one.note) for one in found.targets), *unmeasured])
+    noted = [(row["measure"], row["note"]) for row in everybody if row["note"] != FULL_COUNT]
+    said = _grouped([*((str(one.target), one.note) for one in found.targets), *noted])
     for note, names in said.items():
         terminal.say(f"  {', '.join(names)}: {note}")
     for note in dict.fromkeys((*found.notes, *found.audit["notes"], *found.movers["notes"])):

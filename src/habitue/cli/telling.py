@@ -42,7 +42,7 @@ def tell_proposal(
     transactions = proposal.tables.get("transactions")
     several = len(proposal.tables) > 1
     if transactions is not None:
-        if several:
+        if several or log.checks["transactions"].n_quarantined:
             terminal.say(_told(proposal, "transactions"))
         _say_columns(terminal, transactions.reading)
     terminal.say(f"  {'horizon':<12} {one_or_many(proposal.horizon, 'day')}: {proposal.why_horizon}")
@@ -50,6 +50,9 @@ def tell_proposal(
         if kind != "transactions":
             terminal.say(_told(proposal, kind))
             _say_columns(terminal, proposal.tables[kind].reading)
+    hints = {} if (table := proposal.tables.get("customers")) is None else table.consent_hints("customers")
+    for name, keys in hints.items():
+        terminal.say(f"hint: {name} speaks of consent and is a plain attribute now; name it as {keys}")
     for name, why in left.items():
         terminal.say(f"left: {name}, {why}")
     terminal.say(f"Wrote {', '.join(map(str, written))}. Read it, edit it, then: habitue check")
@@ -62,6 +65,7 @@ def tell_proposal(
                 kind: {"source": table.source, **table.reading} for kind, table in proposal.tables.items()
             },
             "left": dict(left),
+            "looks_like_consent": hints,
         }
     )
 

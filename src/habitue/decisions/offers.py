@@ -17,6 +17,7 @@ from typing import Final, Literal, get_args
 
 from habitue.decisions.beliefs import EVERYBODY, NOTHING_MEASURED, Amount, Evidence, Share
 from habitue.errors import SettingsError
+from habitue.experiments.assignment import CONTROL
 
 __all__ = ["KINDS", "Amount", "Evidence", "Fatigue", "Offer", "OfferKind", "Share", "check_offers"]
 
@@ -332,11 +333,15 @@ def check_offers(offers: Sequence[Offer]) -> tuple[Offer, ...]:
     Raises
     ------
     SettingsError
-        Where there is none, or two bear one name.
+        Where there is none, two bear one name, or one bears that of those left alone.
     """
     names = [offer.name for offer in offers]
     if not names:
         raise SettingsError("There is no offer; state at least one.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"Offers need different names; twice or more: {', '.join(twice)}.")
+    if CONTROL in {name.strip().lower() for name in names}:
+        raise SettingsError(
+            f"No offer may be called {CONTROL!r}: so the records call those who get nothing. Rename it."
+        )
     return tuple(offers)

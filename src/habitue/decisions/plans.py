@@ -20,7 +20,7 @@ from habitue.errors import DataError, SettingsError
 __all__ = ["Profit", "as_plan", "offer_profits", "plan_profits", "profit_of"]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class Profit(NamedTuple):
@@ -42,40 +42,42 @@ class Profit(NamedTuple):
     p_loss: float
 
 
-def as_plan(chosen: npt.ArrayLike, *, n_customers: int, n_offers: int) -> IntArray:
-    """Return a plan as positions of offers, or say what it cannot be.
+def as_plan(chosen: npt.ArrayLike, *, n_customers: int, n_offers: int) -> BoolArray:
+    """Return a plan as who gets which offers, or say what it cannot be.
 
     Parameters
     ----------
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like of int of shape (n_customers,), or of bool of shape (n_customers, n_offers)
+        Position of each customer's offer, -1 for none; or, where customers may get several, whether each
+        offer is made to each.
     n_customers, n_offers : int
         How many there are.
 
     Returns
     -------
-    ndarray of int of shape (n_customers,)
+    ndarray of bool of shape (n_customers, n_offers)
 
     Raises
     ------
     DataError
-        Where it has another length, or a position that is of no offer.
+        Where it has another shape, or a position that is of no offer.
 
     Examples
     --------
-    >>> as_plan([0, -1], n_customers=2, n_offers=1)
-    array([ 0, -1])
+    >>> as_plan([0, -1], n_customers=2, n_offers=1).tolist()
+    [[True], [False]]
     """
     given: npt.NDArray[Any] = np.asarray(chosen)
+    if given.dtype.kind == "b" and given.shape == (n_customers, n_offers):
+        return given
     if given.shape != (n_customers,) or given.dtype.kind not in "iu":
         raise DataError(
-            f"A plan is a whole number for each of {n_customers:,} customers; got shape {given.shape} of "
-            f"{given.dtype}."
+            f"A plan is a whole number for each of {n_customers:,} customers, or True and False for each and "
+            f"each of {n_offers} offers; got shape {given.shape} of {given.dtype}."
         )
-    plan = given.astype(np.intp)
-    if n_customers and not (plan.min() >= -1 and plan.max() < n_offers):
+    if n_customers and not (given.min() >= -1 and given.max() < n_offers):
         raise DataError(f"A plan holds positions of offers from 0 to {n_offers - 1}, and -1 for none.")
-    return plan
+    return given[:, np.newaxis] == np.arange(n_offers)
 
 
 def offer_profits(
@@ -94,8 +96,8 @@ def offer_profits(
         What is at stake with each customer.
     assumptions : Assumptions
         Offers, with draws of what they do.
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like
+        The plan, as `as_plan` takes it. The gains of several offers to a customer are added up.
     measured : dict of str to Measured, optional
         Effects that take the place of the assumptions, by offer; see `measured_effects`.
     random_state : int, default 0
@@ -120,7 +122,7 @@ def offer_profits(
     terms, known = stakes.terms(), measured or {}
     told = np.zeros((len(assumptions.offers), assumptions.n_draws))
     for place, offer in enumerate(assumptions.offers):
-        rows = np.flatnonzero(plan == place)
+        rows = np.flatnonzero(plan[:, place])
         gross = assumptions.gross(offer.name, leaver_share=stakes.leaver_share)
         told[place] = -(terms[rows].sum(axis=0) @ assumptions.cost(offer.name))
         if offer.name in known:
@@ -149,8 +151,8 @@ def plan_profits(
         What is at stake with each customer.
     assumptions : Assumptions
         Offers, with draws of what they do.
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like
+        The plan, as `as_plan` takes it. The gains of several offers to a customer are added up.
     measured : dict of str to Measured, optional
         Effects that take the place of the assumptions, by offer.
     random_state : int, default 0

@@ -25,15 +25,15 @@ from habitue.errors import SettingsError
 __all__ = ["POLICIES", "compare_policies"]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 POLICIES: Final[Mapping[str, str]] = {
     "chosen": "The plan as it was chosen, within its limits.",
     "none": "Nobody is contacted.",
     "all": "Everybody who may have an offer gets their best one.",
-    "random": "As many as in the plan, chosen at random; the mean over all such choices.",
-    "by churn risk": "As many as in the plan, those likeliest to leave.",
-    "by value": "As many as in the plan, those with the highest value ahead.",
+    "random": "The same offers, as many of each, chosen at random; the mean over all such choices.",
+    "by churn risk": "The same offers, as many of each, to those likeliest to leave.",
+    "by value": "The same offers, as many of each, to those with the highest value ahead.",
     "by expected gain": "As many as in the plan, those with the highest expected gain, whatever the limits.",
 }
 """Each policy, in one sentence."""
@@ -58,8 +58,8 @@ def compare_policies(
         Offers, with draws of what they do.
     gains : Gains
         Of these customers and offers; says who may have what, and which offer suits whom best.
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like
+        The plan, as `habitue.decisions.plans.as_plan` takes it.
     measured : dict of str to Measured, optional
         Effects that take the place of the assumptions, by offer.
     interval : float, default 0.8
@@ -67,10 +67,10 @@ def compare_policies(
 
     Returns
     -------
-    DataFrame of shape (7, 10)
+    DataFrame of shape (7, 11)
         One row for each of `POLICIES`: policy, n (contacted), cost (expected), profit, lower, upper, p_loss,
-        behind (what the chosen plan earns more), behind_lower, behind_upper; money is margin within the
-        horizon.
+        behind (what the chosen plan earns more), behind_lower, behind_upper, within_limits (whether no offer
+        is made more often than in the plan); money is margin within the horizon.
 
     Raises
     ------
@@ -81,9 +81,11 @@ def compare_policies(
 
     Notes
     -----
-    Every policy but the chosen makes each customer their best offer by expected gain, so that only whom they
-    choose differs. Limits such as budgets bind only the chosen plan: one that stays behind
-    "by expected gain" pays for its limits.
+    Policies at random, by churn risk and by value make every offer as often as the plan does, to whom may
+    have it, the offer with the highest cost first, so that only whom they choose differs. Those of "all" and
+    "by expected gain" make each customer their best offer by expected gain, whatever the limits; where the
+    plan makes several offers to a customer, these make one. A plan that stays behind "by expected gain" pays
+    for its limits.
 
     References
     ----------
@@ -94,42 +96,60 @@ def compare_policies(
     _refuse_not_eligible(plan, gains)
     plans = _plans(stakes, gains, plan)
     drawn = {name: plan_profits(stakes, assumptions, one, measured=measured) for name, one in plans.items()}
-    n, n_all = int((plan >= 0).sum()), int((plans["all"] >= 0).sum())
-    part = n / n_all if n_all else 0.0
-    drawn["random"] = part * drawn["all"]
-    costs = {name: _cost(one, gains) for name, one in plans.items()}
-    costs["random"] = part * costs["all"]
-    sizes = {name: int((one >= 0).sum()) for name, one in plans.items()} | {"random": n}
+    sizes = {name: int(one.any(axis=1).sum()) for name, one in plans.items()}
+    costs = {name: float(gains.cost.to_numpy()[one].sum()) for name, one in plans.items()}
+    drawn["random"], costs["random"] = _at_random(stakes, assumptions, gains, plan, measured)
+    sizes["random"] = sizes["chosen"]
     rows = [_row(name, sizes[name], costs[name], drawn[name], drawn["chosen"], interval) for name in POLICIES]
     return pd.DataFrame(rows)
 
 
-def _plans(stakes: Stakes, gains: Gains, plan: IntArray) -> dict[str, IntArray]:
+def _plans(stakes: Stakes, gains: Gains, plan: BoolArray) -> dict[str, BoolArray]:
     """Return every policy that is one plan."""
-    best = gains.best()
+    places = np.arange(plan.shape[1])
+    best = gains.best()[:, np.newaxis] == places
+    may = best.any(axis=1)
     most = np.nan_to_num(gains.expected.to_numpy(), nan=-np.inf).max(axis=1)
-    n = int((plan >= 0).sum())
-    orders = {"by churn risk": stakes.p_leave, "by value": stakes.clv, "by expected gain": most}
-    nobody = np.full_like(best, -1)
+    first = np.argsort(np.where(may, -most, np.inf), kind="stable")[: int(plan.any(axis=1).sum())]
     return {
         "chosen": plan,
-        "none": nobody,
+        "none": np.zeros_like(plan),
         "all": best,
-        **{name: _first(best, order, n) for name, order in orders.items()},
+        "by churn risk": _as_often(plan, gains, stakes.p_leave),
+        "by value": _as_often(plan, gains, stakes.clv),
+        "by expected gain": best & np.isin(np.arange(len(may)), first)[:, np.newaxis],
     }
 
 
-def _first(best: IntArray, order: FloatArray, n: int) -> IntArray:
-    """Return a plan of the first so many by an order, of those who may have something."""
-    ranked = np.argsort(np.where(best >= 0, -order, np.inf), kind="stable")[: min(n, int((best >= 0).sum()))]
-    plan = np.full_like(best, -1)
-    plan[ranked] = best[ranked]
-    return plan
+def _as_often(plan: BoolArray, gains: Gains, order: FloatArray) -> BoolArray:
+    """Return a plan that makes every offer as often as another, to the first by an order."""
+    may, taken = gains.expected.notna().to_numpy(), np.zeros_like(plan)
+    at_most = int(plan.sum(axis=1).max(initial=0))
+    ranked = np.argsort(-order, kind="stable")
+    for offer in np.argsort(-gains.cost.mean().to_numpy(), kind="stable"):
+        free = ranked[may[ranked, offer] & (taken[ranked].sum(axis=1) < at_most)]
+        taken[free[: int(plan[:, offer].sum())], offer] = True
+    return taken
 
 
-def _cost(plan: IntArray, gains: Gains) -> float:
-    rows = np.flatnonzero(plan >= 0)
-    return float(gains.cost.to_numpy()[rows, plan[rows]].sum())
+def _at_random(
+    stakes: Stakes,
+    assumptions: Assumptions,
+    gains: Gains,
+    plan: BoolArray,
+    measured: dict[str, Measured] | None,
+) -> tuple[FloatArray, float]:
+    """Return profits, draw by draw, and cost of making offers as often as a plan to anybody who may."""
+    may, cost = gains.expected.notna().to_numpy(), gains.cost.to_numpy()
+    profits = plan_profits(stakes, assumptions, np.zeros_like(plan), measured=measured)
+    spent = 0.0
+    for offer in np.flatnonzero(plan.any(axis=0)):
+        everybody = np.zeros_like(plan)
+        everybody[:, offer] = may[:, offer]
+        share = plan[:, offer].sum() / may[:, offer].sum()
+        profits = profits + share * plan_profits(stakes, assumptions, everybody, measured=measured)
+        spent += share * float(cost[everybody].sum())
+    return profits, spent
 
 
 def _row(
@@ -147,15 +167,15 @@ def _row(
         "behind": behind.expected,
         "behind_lower": behind.lower,
         "behind_upper": behind.upper,
+        "within_limits": name not in {"all", "by expected gain"},
     }
 
 
-def _refuse_not_eligible(plan: IntArray, gains: Gains) -> None:
-    rows = np.flatnonzero(plan >= 0)
-    off = np.isnan(gains.expected.to_numpy()[rows, plan[rows]])
+def _refuse_not_eligible(plan: BoolArray, gains: Gains) -> None:
+    off = plan & np.isnan(gains.expected.to_numpy())
     if off.any():
-        first = rows[off][0]
+        row, offer = np.argwhere(off)[0]
         raise SettingsError(
             f"The plan makes {int(off.sum()):,} offers to customers who may not have them, the first "
-            f"{gains.expected.columns[plan[first]]!r} to {gains.expected.index[first]!r}."
+            f"{gains.expected.columns[offer]!r} to {gains.expected.index[row]!r}."
         )

@@ -23,6 +23,7 @@ from habitue.decisions.value_at_stake import Stakes
 from habitue.errors import SettingsError
 from habitue.experiments.baseline import Baseline
 from habitue.experiments.design import design
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Proposal", "propose_experiments"]
 
@@ -151,7 +152,7 @@ def propose_experiments(
         may = np.ones(len(stakes), np.bool_) if given is None else given.to_numpy(dtype=np.bool_)
         trial = _Trial.of(stakes, assumptions, offer, may, margin_sd)
         if trial.size < 2 * _FEWEST or not trial.perfect:
-            told.append(_nothing_to_learn(trial))
+            told.append(_nothing_to_learn(trial, anybody=bool(may.any())))
         else:
             told.append(_proposal(trial, horizon, rounds, per_week))
     return sorted(told, key=lambda one: (not one.n, -one.net, one.offer))
@@ -301,15 +302,20 @@ def _in_words(effect: float, metric: str) -> str:
     return f"{effect:,.2f} of margin a customer"
 
 
-def _nothing_to_learn(trial: _Trial) -> Proposal:
+def _nothing_to_learn(trial: _Trial, *, anybody: bool) -> Proposal:
     """Say why an experiment would change nothing."""
     offer, nan = trial.offer, math.nan
     if offer.capacity == 0:
         why = "The offer has no capacity, so that nobody can try it."
+    elif not anybody:
+        why = "Nobody may have the offer: look at its conditions, its days, and who may be contacted."
     elif not trial.size:
         why = "The offer pays with nobody even if its assumptions turn out well: change the offer."
     elif trial.size < 2 * _FEWEST:
-        why = f"It could pay with {trial.size:,} customers only, too few to measure anything: keep a holdout."
+        why = (
+            f"It could pay with {one_or_many(trial.size, 'customer')} only, too few to measure anything: "
+            "keep a holdout."
+        )
     else:
         why = "Whatever is found out, the same customers would get it: keep a holdout to see that it holds."
     pays = float((trial.gains > 0.0).mean())

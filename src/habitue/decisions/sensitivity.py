@@ -24,7 +24,7 @@ from habitue.errors import SettingsError
 __all__ = ["profit_grid", "tornado", "value_of_information"]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 _AT_ONCE: Final = 1 << 20  # numbers drawn at once
 
@@ -45,8 +45,8 @@ def tornado(
         What is at stake with each customer.
     assumptions : Assumptions
         Offers, with draws of what they do.
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like
+        The plan, as `habitue.decisions.plans.as_plan` takes it.
     measured : dict of str to Measured, optional
         Effects that take the place of the assumptions, by offer: of customers with one only costs hang on
         assumptions here; how far the effects themselves may be off is in the plan's interval.
@@ -127,8 +127,8 @@ def profit_grid(
         What is at stake with each customer.
     assumptions : Assumptions
         Offers, with draws of what they do.
-    chosen : array_like of int of shape (n_customers,)
-        Position of each customer's offer; -1 for none.
+    chosen : array_like
+        The plan, as `habitue.decisions.plans.as_plan` takes it.
     offer : str
         Name of one of them.
     acceptance : sequence of float
@@ -153,7 +153,7 @@ def profit_grid(
     if not all(0.0 <= share <= 1.0 for share in shares):
         raise SettingsError("Acceptance and saves are shares from 0 to 1.")
     plan = as_plan(chosen, n_customers=len(stakes), n_offers=len(assumptions.offers))
-    rows = plan == assumptions.offers.index(one)
+    rows = plan[:, assumptions.offers.index(one)]
     terms = stakes.terms()[rows].sum(axis=0)
     table = [[_at(stakes, assumptions, one, terms, a, e) for e in effect] for a in acceptance]
     return pd.DataFrame(
@@ -252,12 +252,12 @@ class _Sums(NamedTuple):
 
 
 def _sums(
-    stakes: Stakes, assumptions: Assumptions, plan: IntArray, measured: dict[str, Measured] | None
+    stakes: Stakes, assumptions: Assumptions, plan: BoolArray, measured: dict[str, Measured] | None
 ) -> Iterator[_Sums]:
     """Return the sums of each offer that is made to somebody."""
     terms = stakes.terms()
     for place, offer in enumerate(assumptions.offers):
-        rows = np.flatnonzero(plan == place)
+        rows = np.flatnonzero(plan[:, place])
         if rows.size:
             known = (measured or {}).get(offer.name)
             effect = np.full(rows.size, np.nan) if known is None else known.effect[rows]

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import isotonic_regression
 from scipy.special import ndtri
 
 from habitue.errors import DataError, SchemaError, SettingsError
@@ -23,8 +24,11 @@ __all__ = ["Stakes", "reached_share", "value_at_stake"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_CEILING: Final = 0.99
-"""Quantile, over customers likelier to stay than not, that no value if staying exceeds."""
+_BELIEVED: Final = 0.75
+"""Chance of leaving, up to which the quotient of clv and chance of staying is believed whatever it is."""
+
+_FEWEST: Final = 50
+"""Customers whose p_alive is known, from which on they stand in for those of whom it is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ class Stakes:
     leaver_share : float
         Share of a stayer's margin that one who leaves still brings.
     n_capped : int
-        Customers whose value was cut to what customers likely to stay bring at most.
+        Customers likely to leave whose value was cut to what can be believed.
     p_gone : ndarray of shape (n,), optional
         Chance of being gone already, whom no offer reaches, in [0, p_leave]; nobody is where None.
     """
@@ -80,7 +84,12 @@ class Stakes:
 
 
 def value_at_stake(
-    scores: pd.DataFrame, *, margin: float, leaver_share: float = 0.0, interval: float = 0.8
+    scores: pd.DataFrame,
+    *,
+    margin: float,
+    leaver_share: float = 0.0,
+    interval: float = 0.8,
+    consistent: bool = False,
 ) -> Stakes:
     r"""Return what is at stake with each customer, from their scores.
 
@@ -96,6 +105,8 @@ def value_at_stake(
         leaving means no purchase within the horizon, about 0.5 where contracts end evenly over it.
     interval : float, default 0.8
         Of which customers' values lie between clv_lower and clv_upper, in (0, 1).
+    consistent : bool, default False
+        Whether clv was worked out from this very chance of leaving, so that nothing need be cut.
 
     Returns
     -------
@@ -115,14 +126,16 @@ def value_at_stake(
     -----
     Where the scores tell how likely a customer is still one (p_alive), who is lost is told apart: gone
     already, with probability g = min(1 - p_alive, p), or about to leave, q = p - g. No offer reaches the
-    former. Without p_alive, as with contracts, all are about to leave.
+    former. Without p_alive, as with contracts, all are about to leave. A p_alive of exactly 1 is no
+    knowledge: BG/NBD gives it to all who bought once, however long ago. They, and those without one, are
+    taken to be gone as often as the others of the same p (isotonic regression of g on p over these).
 
     By the law of total expectation, :math:`clv = (1 - p) v + q \lambda v`, so that a customer who stays
     brings :math:`v = clv / (1 - p + q \lambda)`. The two scores may come from two models, which are off in
-    their own ways: where p is close to 1 the quotient would blow up what is off. No value therefore exceeds
-    the 99th percentile of the values of customers with p <= 0.5 (of all, where there are none);
-    `Stakes.n_capped` says how many that are. Expected values below 0 (more returns than purchases) are taken
-    for 0.
+    their own ways: where p is close to 1 the quotient would blow up what is off. Of customers with p > 0.75
+    no value therefore exceeds four times their own clv or, if that is more, the median of the values of those
+    with p <= 0.5 (of all, where there are none); `Stakes.n_capped` says how many that are. Expected values
+    below 0 (more returns than purchases) are taken for 0.
 
     A customer's own value is taken for lognormal around its mean, with the standard deviation of a Normal
     distribution whose interval is as wide as that of the score.
@@ -138,7 +151,7 @@ def value_at_stake(
     p, clv = columns["churn_probability"], np.maximum(margin * columns["clv"], 0.0)
     gone = _gone(scores, p)
     staying = margin_if_staying(clv, p, p_gone=0.0 if gone is None else gone, leaver_share=leaver_share)
-    value, n_capped = _within_reason(staying, p)
+    value, n_capped = (staying, 0) if consistent else _within_reason(staying, p, clv)
     spread = _spread(scores, np.asarray(columns["clv"]), interval)
     return Stakes(customers, p, clv, value, spread, leaver_share, n_capped, gone)
 
@@ -179,7 +192,19 @@ def _gone(scores: pd.DataFrame, p: FloatArray) -> FloatArray | None:
     alive = scores["p_alive"].to_numpy(dtype=np.float64, na_value=np.nan)
     if ((alive < 0.0) | (alive > 1.0)).any():
         raise DataError("p_alive must be a number from 0 to 1; score the customers again.")
-    return np.minimum(1.0 - np.where(np.isnan(alive), 1.0, alive), p)
+    known = alive < 1.0
+    gone = np.where(known, np.minimum(1.0 - alive, p), 0.0)
+    if known.sum() >= _FEWEST:
+        gone[~known] = _as_of_others(p[~known], p[known], gone[known])
+    return gone
+
+
+def _as_of_others(p: FloatArray, others: FloatArray, gone: FloatArray) -> FloatArray:
+    """Return how likely customers are gone, by those of whom that is known: it rises with p."""
+    order = np.argsort(others, kind="stable")
+    fitted = isotonic_regression(gone[order]).x
+    # From nobody, at p = 0, in a straight line to the first.
+    return np.minimum(np.interp(p, np.append(0.0, others[order]), np.append(0.0, fitted)), p)
 
 
 def _check_settings(margin: float, leaver_share: float, interval: float) -> None:
@@ -232,15 +257,13 @@ def _numbers(scores: pd.DataFrame, name: str) -> FloatArray:
     return numbers
 
 
-def _within_reason(value: FloatArray, p: FloatArray) -> tuple[FloatArray, int]:
-    """Return the values cut to what customers who will likely stay bring, and how many were cut."""
+def _within_reason(value: FloatArray, p: FloatArray, clv: FloatArray) -> tuple[FloatArray, int]:
+    """Return the values of those likely to leave cut to what can be believed, and how many were cut."""
     sure = value[p <= 0.5]
     known = sure if sure.size else value[np.isfinite(value)]
-    if not known.size:
-        return np.where(np.isfinite(value), value, 0.0), int(np.isinf(value).sum())
-    above = (p > 0.5) & (value > np.quantile(known, _CEILING))
-    # Who will likely stay is believed whatever the value: nothing was divided by a small number there.
-    return np.where(above, np.quantile(known, _CEILING), value), int(above.sum())
+    typical = float(np.median(known)) if known.size else 0.0
+    most = np.where(p > _BELIEVED, np.maximum(clv / (1.0 - _BELIEVED), typical), np.inf)
+    return np.minimum(value, most), int((value > most).sum())
 
 
 def _spread(scores: pd.DataFrame, clv: FloatArray, interval: float) -> FloatArray:

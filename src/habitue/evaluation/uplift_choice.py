@@ -105,7 +105,8 @@ def choose_uplift(
     Effects come from copies that had not seen the customer, and so do the doubly robust scores they are
     judged by: all learners on the same scores, so that differences are paired. The one-standard-error rule:
     the simplest learner is chosen whose distance from the best is within one standard error of that
-    distance. Intervals are for each score by itself; that of the best is a little too high, as it was picked.
+    distance, and that is not behind the average effect. Intervals are for each score by itself; that of the
+    best is a little too high, as it was picked.
 
     References
     ----------
@@ -212,7 +213,12 @@ def _table(names: Sequence[str], totals: FloatArray, material: Material, confide
     each = [mean_of_scores(told, weights, clusters) for told in totals]
     best = int(np.argmax([one.value for one in each]))
     behind = [mean_of_scores(totals[best] - told, weights, clusters) for told in totals]
-    chosen = next(at for at, one in enumerate(behind) if one.value <= one.standard_error)
+    # The average is the first, and what does worse on unseen customers is never taken in its place.
+    chosen = next(
+        at
+        for at, one in enumerate(behind)
+        if one.value <= one.standard_error and each[at].value >= each[0].value
+    )
     ends = [one.interval(confidence) for one in each]
     return pd.DataFrame(
         {

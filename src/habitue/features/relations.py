@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from habitue.records.engine import quoted
-from habitue.records.scales import scale_ends
+from habitue.records.scales import SURVEY, scale_ends
 from habitue.records.schema import SCHEMAS, ColumnKind
 
 __all__ = ["PERIOD_DAYS", "RELATIONS", "WIDE", "Relation", "records_sql", "with_what_they_read"]
@@ -333,7 +333,7 @@ RELATIONS: Mapping[str, Relation] = MappingProxyType(
 
 
 def records_sql(kind: str, known: str, there: Iterable[str]) -> str:
-    """Return the query for the records of a kind: absent columns are empty, numbers are exact.
+    """Return the query for the records of a kind: absent columns are empty, numbers exact, surveys in small.
 
     Parameters
     ----------
@@ -352,12 +352,13 @@ def records_sql(kind: str, known: str, there: Iterable[str]) -> str:
     """
     schema, there = SCHEMAS[kind], dict.fromkeys(there)
     kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.columns}
-    selected = [
-        f"TRY_CAST({quoted(name)} AS {_EXACT}) AS {quoted(name)}"
-        if kinds.get(name) == "number"
-        else quoted(name)
-        for name in there
-    ]
+    exact = {
+        name: f"TRY_CAST({quoted(name)} AS {_EXACT}) AS {quoted(name)}"
+        for name, column_kind in kinds.items()
+        if column_kind == "number"
+    }
+    written = {"survey": f"{SURVEY} AS survey"} if kind == "feedback" else {}
+    selected = [(exact | written).get(name, quoted(name)) for name in there]
     selected += [
         f"CAST(NULL AS {_TYPES[column_kind]}) AS {quoted(name)}"
         for name, column_kind in kinds.items()

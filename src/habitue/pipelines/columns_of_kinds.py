@@ -8,8 +8,10 @@ unnoticed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from habitue.errors import SchemaError
 from habitue.pipelines.columns import (
@@ -23,8 +25,9 @@ from habitue.pipelines.columns import (
 )
 from habitue.records import SCHEMAS
 from habitue.records.schema import RECORDED_AT, Column
+from habitue.records.yes_or_no import as_answers
 
-__all__ = ["guess_decimal_of", "guess_kind"]
+__all__ = ["consent_hints", "guess_decimal_of", "guess_kind"]
 
 
 class _Rule(NamedTuple):
@@ -195,7 +198,11 @@ _MISSING = {
     "survey": "a column that says which survey was answered, such as nps, csat or review",
     "event": "a column that says what the customer did",
 }
-_FLAGS = {"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"}
+_CONSENT = (
+    r"consent|opt_?in(_|$)|permission|agrees?(_|$)|einwillig|einverstanden|zustimmung|erlaubnis|consenso"
+    r"|toestemming|gdpr|dsgvo|rgpd|avg_|contactable|may_contact"
+)
+_OPT_OUT = r"opt(ed)?_?out|unsubscri|do_not_(contact|call|mail)|werbe_?sperre|widerspruch|widerruf|abgemeldet"
 
 
 def guess_kind(
@@ -255,6 +262,35 @@ def guess_kind(
     return {name: found[name] for name in sorted(found, key=order.index)}
 
 
+def consent_hints(names: Iterable[str]) -> dict[str, str]:
+    """Say of attributes of customers whose name speaks of consent what they may mean, for a person to decide.
+
+    Nothing is made of them: who did not consent is not in the records at all.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns that are attributes so far.
+
+    Returns
+    -------
+    dict of str
+        Column to the keys that it could be named by.
+
+    Examples
+    --------
+    >>> consent_hints(["Tarif", "Werbeeinwilligung", "Opt-out"])
+    {'Werbeeinwilligung': 'contactable or consent in [records.customers]', 'Opt-out': 'opt_out in [decide]'}
+    """
+    hints: dict[str, str] = {}
+    for name in names:
+        if re.search(_OPT_OUT, one_spelling(name)):
+            hints[name] = "opt_out in [decide]"
+        elif re.search(_CONSENT, one_spelling(name)):
+            hints[name] = "contactable or consent in [records.customers]"
+    return hints
+
+
 def guess_decimal_of(
     kind: str, mapping: Mapping[str, str], types: Mapping[str, str], values: Mapping[str, Sequence[Any]]
 ) -> str | None:
@@ -286,7 +322,7 @@ def _fits(column: Column, sql_type: str, values: Sequence[Any]) -> bool:
     if column.kind in {"instant", "day"}:
         return dated
     if column.kind == "flag":
-        return sql_type == "BOOLEAN" or {str(value).strip().lower() for value in values} <= _FLAGS
+        return sql_type == "BOOLEAN" or bool(as_answers(pd.Series(values, dtype=object)).notna().all())
     if column.kind in {"money", "number"}:
         return not dated and is_number(sql_type, values)
     return not dated

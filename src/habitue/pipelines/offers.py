@@ -20,9 +20,10 @@ from habitue.decisions.beliefs import Amount, Share
 from habitue.decisions.conditions import read_condition
 from habitue.decisions.offers import Fatigue, Offer, OfferKind, check_offers
 from habitue.errors import SettingsError
+from habitue.pipelines.contact_rules import OPT_OUTS, ContactRules
 from habitue.pipelines.settings import Strict, read_toml
 
-__all__ = ["DecideSettings", "FairnessSettings", "Offers", "built_in_offers", "read_offers"]
+__all__ = ["DecideSettings", "FairnessSettings", "Offers", "built_in_offers", "read_offers", "rules_beside"]
 
 _SENTENCE = "sentence"
 """Type of an error whose message is said as it is."""
@@ -176,7 +177,10 @@ class DecideSettings(Strict):
     price_margin: float | None = Field(default=None, gt=0, le=1)
     """Share of prices that is margin, where margin = 1 and an offer states a discount."""
     leaver_share: float = Field(default=0.0, ge=0, lt=1)
-    """Share of a stayer's margin that one who leaves still brings within the horizon."""
+    """Share of a stayer's margin that one who leaves still brings within the horizon; worked out where only
+    the prices of contracts tell what customers are worth."""
+    value_days: int = Field(default=365, ge=1)
+    """Days ahead within which the price of a contract counts, where there are contracts alone."""
     value_error: float = Field(default=0.1, ge=0, lt=3)
     """How far the values of all customers together may be off, e.g. 0.1 for 10 %."""
     budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -197,9 +201,14 @@ class DecideSettings(Strict):
     """Column of the customers' attributes that says who consented to be contacted."""
     opt_out: str | None = None
     """Column of the customers' attributes that says who is not to be contacted."""
-    opt_out_events: list[str] = Field(default_factory=lambda: ["unsubscribe", "opt_out"])
-    """Events after which a customer is not contacted any more."""
+    opt_out_events: list[str] = Field(default_factory=lambda: list(OPT_OUTS))
+    """Events after which a customer is not contacted any more; `habitue measure` goes by them, too."""
     fairness: list[FairnessSettings] = Field(default_factory=list)
+
+    @property
+    def contact_rules(self) -> ContactRules:
+        """Where it stands who must be left alone."""
+        return ContactRules(self.consent, self.opt_out, tuple(self.opt_out_events))
 
     @model_validator(mode="after")
     def _channels_can(self) -> DecideSettings:
@@ -306,3 +315,22 @@ def built_in_offers() -> tuple[Offers, str]:
     """Return the offers that come with the package as an example, and their text."""
     resource = files("habitue.pipelines") / "templates" / "offers.toml"
     return read_offers(Path(str(resource))), resource.read_text(encoding="utf-8")
+
+
+def rules_beside(folder: Path, path: Path | None = None) -> ContactRules:
+    """Return where it stands who must be left alone: what [decide] says, for those who only measure.
+
+    Parameters
+    ----------
+    folder : Path
+        With the settings.
+    path : Path, optional
+        A file of offers; ``offers.toml`` in the folder where None, and the defaults where that is missing.
+
+    Raises
+    ------
+    SettingsError
+        As `read_offers`.
+    """
+    named = path or folder / "offers.toml"
+    return read_offers(named).decide.contact_rules if path or named.is_file() else ContactRules()

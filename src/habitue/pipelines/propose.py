@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from habitue.errors import SchemaError, SettingsError
-from habitue.pipelines.columns_of_kinds import guess_decimal_of, guess_kind
+from habitue.pipelines.columns_of_kinds import consent_hints, guess_decimal_of, guess_kind
 from habitue.pipelines.settings import WHOLE_LOG, Settings, as_settings
 from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine
 from habitue.records.history import MAIN_KINDS
@@ -61,7 +61,19 @@ class Table:
         there = dict.fromkeys(self.columns, "")
         named = {column.name for column in SCHEMAS[kind].columns} & self.reading.keys()
         used = {one for name in named for one in sources_of(SCHEMAS[kind], name, self.reading[name], there)}
+        # A column that is called as records here call it is read without being named.
+        used |= {name for name in SCHEMAS[kind].optional if name not in self.reading}
         return [name for name in self.columns if name not in used]
+
+    def consent_hints(self, kind: str) -> dict[str, str]:
+        """Return the attributes of customers that seem to speak of consent, and what they may be named.
+
+        Parameters
+        ----------
+        kind : str
+            The kind of record; of others than customers there are none.
+        """
+        return consent_hints(self.unused(kind)) if kind == "customers" else {}
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from habitue.errors import DataError, SettingsError, UnavailableError
+from habitue.errors import SettingsError
 from habitue.files import safe_cells
 from habitue.pipelines.files import write_beside, write_text
 from habitue.pipelines.scorecard_audit import audit_of
 from habitue.pipelines.scorecard_drivers import movers_of
+from habitue.pipelines.scorecard_scores import DayScores, scores_at
 from habitue.pipelines.scorecard_settings import ScorecardSettings
 from habitue.records import CustomerLog
 from habitue.scorecard import Scorecard, scorecard
@@ -25,14 +26,16 @@ from habitue.scorecard.windows import months_of, whole_period
 
 if TYPE_CHECKING:
     from habitue.pipelines.scoring.batches import Target as ScoresTarget
+    from habitue.tracking import Store
 
-__all__ = ["ScorecardRun", "default_window", "make_scorecard", "scores_at", "write_scorecard"]
+__all__ = ["ScorecardRun", "default_window", "make_scorecard", "write_scorecard"]
 
 Progress = Callable[[str], None]
 
 _SUFFIXES = (".json", ".csv", ".parquet")
 _OF_SCORES = ("clv", "customer_equity")
 """Measures that need scores, and that no month has."""
+_NO_SCORES = DayScores()
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,9 @@ class ScorecardRun:
             "source": self.source,
             "observed_until": self.observed_until.isoformat(),
             "min_count": self.min_count,
-            "notes": list(self.notes),
             "targets": [one.to_dict() for one in self.targets],
             **self.card.to_dict(),
+            "notes": list(self.notes),
             "audit": self.audit,
             "movers": self.movers,
         }
@@ -99,6 +102,7 @@ def make_scorecard(
     end: date | None = None,
     horizon: int = 91,
     scores: ScoresTarget | None = None,
+    store: Callable[[], Store] | None = None,
     progress: Progress | None = None,
 ) -> ScorecardRun:
     """Measure where loyalty stands, judge the targets and audit the base.
@@ -121,6 +125,8 @@ def make_scorecard(
         Days in which a customer stays or is lost, for what moves loyalty.
     scores : scoring target, optional
         Where `habitue score` wrote its batches: the one as of `end` gives CLV and customer equity.
+    store : callable, optional
+        Opens MLflow's home; asked where there are scores, for how far off the model's totals were.
     progress : callable, optional
         Called with one line before each step.
 
@@ -139,10 +145,12 @@ def make_scorecard(
         check_target(target)
     tell = progress or (lambda _: None)
     start, end = default_window(log, start, end)
-    found, notes = scores_at(scores, end)
+    found = scores_at(scores, end, store=store)
     by = tuple(dict.fromkeys(["month", *_cuts(log, known, end), *_groups(targets)]))
     tell(f"measuring {start + timedelta(days=1)} to {end}")
     card = _card(log, known, start, end, by, found)
+    # Nobody can score money where there are contracts alone, so that nothing is missing.
+    notes = (*(found.notes if "transactions" in log.kinds else ()), *card.notes)
     tell("judging the targets")
     frame = pd.concat([card.frame, *_months_of_groups(log, known, targets, start, end)], ignore_index=True)
     judged = assess_targets(frame, targets, confidence=known.confidence)
@@ -151,7 +159,15 @@ def make_scorecard(
     tell("looking for what moves loyalty")
     movers = movers_of(log, start, end, horizon=horizon, confidence=known.confidence)
     return ScorecardRun(
-        card, judged, audit, movers, tuple(notes), source, log.observed_until, known.min_count, now
+        card,
+        judged,
+        audit,
+        movers,
+        notes,
+        source,
+        log.observed_until,
+        known.min_count,
+        now,
     )
 
 
@@ -209,51 +225,13 @@ def _year_before(end: date) -> date:
     return end.replace(year=end.year - 1)
 
 
-def scores_at(scores: ScoresTarget | None, end: date) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return the scores as of a day, or say why there are none.
-
-    Parameters
-    ----------
-    scores : scoring target or None
-        Where batches are.
-    end : datetime.date
-        The day.
-
-    Returns
-    -------
-    tuple
-        customer_id, cutoff, clv and, if they are there, clv_lower and clv_upper; or None and a sentence.
-    """
-    if scores is None:
-        return None, []
-    left_out = "CLV and customer equity are left out"
-    try:
-        keys = scores.batches()
-        for key in reversed([one for one in keys if one.cutoff == end]):
-            frame = scores.read(key, ["customer_id", "cutoff", "clv", "clv_lower", "clv_upper"])
-            if "clv" in frame and len(frame):
-                return frame, []
-    except (DataError, UnavailableError) as error:
-        return None, [f"{left_out}: {error}"]
-    if not keys:
-        return None, [
-            f"{left_out}: there are no scores in {scores.label}. Make some: habitue score --cutoff {end}"
-        ]
-    told = (
-        f"the scores as of {end} have no clv"
-        if any(one.cutoff == end for one in keys)
-        else f"the newest scores in {scores.label} are as of {keys[-1].cutoff}, the scorecard ends on {end}"
-    )
-    return None, [f"{left_out}: {told}. Score as of that day: habitue score --cutoff {end}"]
-
-
 def _card(
     log: CustomerLog,
     known: ScorecardSettings,
     start: date,
     end: date,
     by: Sequence[str],
-    scores: pd.DataFrame | None = None,
+    scores: DayScores = _NO_SCORES,
 ) -> Scorecard:
     return scorecard(
         log,
@@ -263,7 +241,9 @@ def _card(
         confidence=known.confidence,
         min_count=known.min_count,
         cohort=known.cohort,
-        scores=scores,
+        scores=scores.frame,
+        scores_level=scores.level,
+        equity_bias=scores.bias,
         point_value=known.point_value,
         asked=known.asked or None,
         reweight_by=known.reweight_by,

@@ -10,9 +10,10 @@ import math
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from habitue.records import CustomerLog
+from habitue.records import CustomerLog, History
 from habitue.scorecard.audit import (
     base_changes,
     decile_table,
@@ -22,7 +23,14 @@ from habitue.scorecard.audit import (
     value_quantiles,
 )
 from habitue.scorecard.audit_cohorts import cohorts_compared, one_cohort, whole_base
-from habitue.scorecard.audit_records import PERIODS, Period, cohort_periods, customer_values, two_periods
+from habitue.scorecard.audit_records import (
+    PERIODS,
+    PRODUCTS,
+    Period,
+    cohort_periods,
+    customer_values,
+    two_periods,
+)
 from habitue.scorecard.decile_transitions import decile_transitions
 from habitue.scorecard.retention_triangles import triangle_of
 from habitue.scorecard.value_concentration import lorenz_curve, value_concentration
@@ -73,8 +81,9 @@ def audit_of(
         told["period_before"] = [before.isoformat(), start.isoformat()]
     else:
         notes.append(f"the period before is not in the log, which begins on {log.first_day}")
-    period = _period(log.first_day, end)
-    return told | _cohorts(cohort_periods(history, period=period), period, confidence, min_count, notes)
+    period, cells = _cells(history, log.first_day, end, min_count)
+    notes.append(f"the log begins on {log.first_day}: its first cohort may hold older customers, too")
+    return told | _cohorts(cells, period, confidence, min_count, notes)
 
 
 def as_table(frame: pd.DataFrame) -> Table:
@@ -134,13 +143,23 @@ def _two_periods(both: pd.DataFrame, confidence: float, notes: list[str]) -> dic
     }
 
 
-def _period(first: date, end: date) -> Period:
-    """Choose periods of which there are not too many to be told."""
-    lengths: tuple[Period, ...] = ("month", "quarter")
-    for period in lengths:
-        if len(pd.period_range(first, end, freq=PERIODS[period])) <= _MOST_PERIODS:
-            return period
-    return "year"
+def _cells(history: History, first: date, end: date, min_count: int) -> tuple[Period, pd.DataFrame]:
+    """Count by the shortest periods that are not too many, and of which most customers' cohorts are told."""
+    lengths: tuple[Period, ...] = ("month", "quarter", "year")
+    n_periods = {one: len(pd.period_range(first, end, freq=PERIODS[one])) for one in lengths}
+    # Of fewer periods than three there is nothing to be seen.
+    longer: list[Period] = [one for one in lengths[1:] if 2 < n_periods[one] <= _MOST_PERIODS]
+    period: Period = "month" if n_periods["month"] <= _MOST_PERIODS else longer.pop(0) if longer else "year"
+    cells = cohort_periods(history, period=period, products=True)
+    while longer and not _mostly_told(cells, min_count):
+        period = longer.pop(0)
+        cells = cohort_periods(history, period=period, products=True)
+    return period, cells
+
+
+def _mostly_told(cells: pd.DataFrame, min_count: int) -> bool:
+    sizes = cells.groupby("cohort")["n_customers"].first().to_numpy(np.int64)
+    return 2 * int(sizes[sizes >= min_count].sum()) >= int(sizes.sum())
 
 
 def _cohorts(
@@ -152,12 +171,13 @@ def _cohorts(
         few = one_or_many(len(small), "cohort")
         notes.append(f"{few} of fewer than {min_count} customers not told of on their own")
     base = {"cohort_period": period, "whole_base": as_table(_pooled(cells, small))}
-    large = cells.loc[~cells["cohort"].isin(small)]
-    if large.empty:
+    told = cells.loc[~cells["cohort"].isin(small)]
+    if told.empty:
         return base
+    large = told.drop(columns=list(PRODUCTS))
     biggest = max(sizes, key=lambda cohort: sizes[cohort])
     return base | {
-        "retention_triangle": as_table(triangle_of(large, confidence=confidence).dropna(subset="n_active")),
+        "retention_triangle": as_table(triangle_of(told, confidence=confidence).dropna(subset="n_active")),
         "one_cohort": {"cohort": biggest.isoformat(), **as_table(one_cohort(large, biggest))},
         "cohorts_compared": as_table(cohorts_compared(large)),
     }

@@ -77,7 +77,7 @@ def _effects(
     if "contacts" not in log.kinds:
         return {}
     try:
-        trials = take_trials(log, horizon=horizon, features=["frequency"], until=end)
+        trials = take_trials(log, horizon=horizon, features=[], until=end)
         found = read_out(
             pd.DataFrame({"retained": 1.0 - trials.y["churned"].to_numpy(dtype=float)}),
             trials.arm.to_numpy(dtype=str),

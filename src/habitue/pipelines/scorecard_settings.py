@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+
+from habitue.pipelines.strict_tables import Strict
 
 if TYPE_CHECKING:
     from habitue.scorecard.targets import Target
@@ -14,13 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ScorecardSettings", "TargetSettings"]
 
 
-class _Table(BaseModel):
-    """A settings table that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ScorecardSettings(_Table):
+class ScorecardSettings(Strict):
     """How the scorecard is made; see `habitue.scorecard.scorecard`."""
 
     by: list[str] | None = None
@@ -46,7 +42,7 @@ def _check_group(given: dict[str, str] | None) -> dict[str, str] | None:
     return given
 
 
-class TargetSettings(_Table):
+class TargetSettings(Strict):
     """What is to be reached: a measure, its level and the day."""
 
     metric: str

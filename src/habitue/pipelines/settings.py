@@ -17,7 +17,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     create_model,
@@ -27,6 +26,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from habitue.errors import SettingsError
 from habitue.pipelines.scorecard_settings import ScorecardSettings, TargetSettings
+from habitue.pipelines.strict_tables import Strict
 from habitue.records import SCHEMAS, CustomerLog, DuckDBEngine, Source, read_records
 
 __all__ = [
@@ -54,12 +54,6 @@ _DATABASES = ("postgresql://", "postgres://")
 _MEMORY = re.compile(r"\d+(\.\d+)? ?[KMGT]i?B", re.IGNORECASE)
 _SENTENCE = "sentence"
 """Type of an error whose message is said as it is."""
-
-
-class Strict(BaseModel):
-    """A settings table that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SourceSettings(Strict):

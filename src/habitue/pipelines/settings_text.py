@@ -25,8 +25,7 @@ def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> 
     """Write ``habitue.toml`` and, where there are none yet, recipes in ``models/`` and ``offers.toml``.
 
     Paths are written relative to the folder, so that it can be moved with its files. Without transactions
-    there is no recipe of clv, so that there are no offers to choose by value either, and that of churn asks
-    who cancels.
+    there is no recipe of clv, that of churn asks who cancels, and offers are such as keep contracts.
 
     Parameters
     ----------
@@ -52,15 +51,24 @@ def write_settings(proposal: Proposal, folder: Path, *, force: bool = False) -> 
         raise SettingsError(f"{target} is there already; edit it, or replace it with --force.")
     has_purchases = "transactions" in proposal.tables
     others = (
-        {"models/churn.toml": "churn.toml", "models/clv.toml": "clv.toml", "offers.toml": "offers.toml"}
+        {
+            "models/churn.toml": _template("churn.toml"),
+            "models/clv.toml": _template("clv.toml"),
+            "offers.toml": _template("offers.toml"),
+        }
         if has_purchases
-        else {"models/churn.toml": "contract_churn.toml"}
+        else {"models/churn.toml": _template("contract_churn.toml"), "offers.toml": _contract_offers()}
     )
-    lacking = {name: text for name, text in others.items() if not (folder / name).exists()}
     return [
         write_text(target, _settings_text(proposal, folder)),
-        *(write_text(folder / name, _template(text)) for name, text in lacking.items()),
+        *(write_text(folder / name, text) for name, text in others.items() if not (folder / name).exists()),
     ]
+
+
+def _contract_offers() -> str:
+    """Return what is said of all offers, and offers that keep contracts."""
+    told, begin, _ = _template("offers.toml").partition("\n[[offers]]\n")
+    return told + begin.removesuffix("[[offers]]\n") + _template("contract_offers.toml")
 
 
 def _template(name: str) -> str:
@@ -116,10 +124,16 @@ def _records_text(kind: str, proposal: Proposal, folder: Path) -> str:
 
 def _hints(kind: str, table: Table) -> list[str]:
     """Say what else could be named, and which columns are left for it."""
-    lacking = [column.name for column in SCHEMAS[kind].columns if column.name not in table.reading]
+    named = {*table.reading, *table.columns}
+    lacking = [column.name for column in SCHEMAS[kind].columns if column.name not in named]
     unused = table.unused(kind)
     left = "Attributes of the customers" if kind == "customers" else "Columns not used"
-    return [*_comment("Not found, and may be named", lacking), *_comment(left, unused)]
+    spoken = [f"{name} ({keys})" for name, keys in table.consent_hints(kind).items()]
+    return [
+        *_comment("Not found, and may be named", lacking),
+        *_comment(left, unused),
+        *_comment("Speaks of consent, and is a plain attribute unless you name it as", spoken),
+    ]
 
 
 def _comment(title: str, names: Iterable[str]) -> list[str]:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from habitue.errors import DataError
+from habitue.errors import DataError, RegistryError
 from habitue.files import sha256_of
+from habitue.pipelines.monitoring.monitored import last_monitored
 from habitue.pipelines.scoring.files import json_in, read_scores, sidecar_of
 from habitue.pipelines.scoring.targets import Target, target_of
 from habitue.pipelines.scoring.targets_files import FileTarget
 from habitue.pipelines.tell_loop import LoopFiles, gather_loop
 from habitue.report import Champion, DataCheck, KindCheck, build_facts, write_report
+from habitue.report.looked import Looked
 
 if TYPE_CHECKING:
     from habitue.tracking import Store
@@ -103,6 +105,7 @@ def tell(
             cutoff=date.fromisoformat(manifest["cutoff"]),
             scores_sha256=manifest.get("sha256"),
         ),
+        looked=[found for model in manifest["models"] if (found := _looked(model, store)) is not None],
     )
     return write_report(facts, output)
 
@@ -154,6 +157,18 @@ def _champion(model: Mapping[str, Any]) -> Champion:
     return Champion(
         model["role"], model["name"], str(model["version"]), model["run_id"], model["label"], model["why"]
     )
+
+
+def _looked(model: Mapping[str, Any], store: Store) -> Looked | None:
+    """Return what the last monitoring of a model found; None where there was none."""
+    name, version = model["name"], str(model["version"])
+    try:
+        found = last_monitored(store, name)
+    except (DataError, RegistryError) as error:
+        return Looked(name, None, "", version, problem=str(error))
+    if found is None:
+        return None
+    return Looked(name, found.cutoff, str(found.version), version, tuple(one.told for one in found.alarms))
 
 
 def _evidence(

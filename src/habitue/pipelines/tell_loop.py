@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -83,6 +85,7 @@ def gather_loop(files: LoopFiles, *, cutoff: date, scores_sha256: str | None = N
         actions=actions,
         n_actions=n_actions,
         readout=readout,
+        rounds=() if decided is None or readout is None else _rounds(decided.parent.parent),
         checks=checks,
         scores_sha256=scores_sha256,
     )
@@ -100,24 +103,35 @@ def newest_decision(place: Path) -> Path | None:
     -------
     Path or None
         None where there is none. The newest is that of the latest day of contacts, then of the latest cutoff,
-        then of the last name.
+        then of the last name, in which numbers count as such: "week 10" comes after "week 9".
     """
     if place.is_file():
         return place
     if (place / "decision.json").is_file():
         return place / "decision.json"
     found = sorted(place.glob("*/decision.json")) if place.is_dir() else []
-    dated = [(_days_of(path), path) for path in found if not path.parent.name.startswith(".")]
+    dated = [(_age_of(path), path) for path in found if not path.parent.name.startswith(".")]
     return max(dated)[1] if dated else None
 
 
-def _days_of(path: Path) -> tuple[str, str]:
-    """Return the day of the contacts and the cutoff; empty where the file does not tell."""
+def _age_of(path: Path) -> tuple[str, str, list[str | int]]:
+    """Return the day of the contacts, the cutoff and the name of a round; empty where the file tells none."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        return str(told["round"]["day"]), str(told["cutoff"])
+        day, cutoff, name = str(told["round"]["day"]), str(told["cutoff"]), str(told["round"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "", ""
+        return "", "", []
+    # Texts and numbers take turns, so that two names are compared part by part.
+    return day, cutoff, [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+
+
+def _rounds(place: Path) -> list[dict[str, Any]]:
+    """Return the decisions of all rounds; one that cannot be read promised nothing that could be told."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(place.glob("*/decision.json")):
+        with suppress(DataError):
+            found.append(_content(path, "decision", "habitue decide", frozenset()) or {})
+    return found
 
 
 def _content(path: Path | None, what: str, command: str, named: frozenset[str]) -> dict[str, Any] | None:

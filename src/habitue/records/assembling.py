@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from habitue.errors import DataError, HabitueWarning
+from habitue.errors import DataError, HabitueWarning, ManySetAsideWarning
 from habitue.records.door import Reading, TableCheck, admit
 from habitue.records.engine import DuckDBEngine, Engine
+from habitue.records.reading import AFTER_THE_END
 from habitue.records.schema import RECORDED_AT, SCHEMAS
 from habitue.records.sources import Relation
 from habitue.records.store import begin_store
+from habitue.records.unread_answers import answer_notes
 from habitue.vocabulary import one_or_many
 
 __all__ = [
@@ -61,7 +63,10 @@ def admit_source(
     if check.unread:
         told = ", ".join(f"{name} ({count:,})" for name, count in check.unread.items())
         warnings.warn(
-            f"Some values of {kind} could not be read and are empty: {told}.", HabitueWarning, stacklevel=4
+            f"Some values of {kind} could not be read and are empty: {told}."
+            f"{''.join(answer_notes(engine, kind, check.unread).values())}",
+            HabitueWarning,
+            stacklevel=4,
         )
     if check.quarantined:
         told = "; ".join(f"{reason} ({count:,})" for reason, count in list(check.quarantined.items())[:3])
@@ -69,10 +74,16 @@ def admit_source(
             f"{check.n_quarantined:,} of {one_or_many(check.n_rows, 'row')} of {kind} "
             f"{'was' if check.n_quarantined == 1 else 'were'} set aside: {told}. "
             f"See log.quarantine({kind!r}).",
-            HabitueWarning,
+            ManySetAsideWarning if _loses_many(check) else HabitueWarning,
             stacklevel=4,
         )
     return check
+
+
+def _loses_many(check: TableCheck) -> bool:
+    """Tell whether more than one row in twenty was set aside; those after a stated end are meant to be."""
+    lost = sum(count for reason, count in check.quarantined.items() if not reason.endswith(AFTER_THE_END))
+    return 20 * lost > check.n_rows
 
 
 def warn_of_more(check: TableCheck, before: TableCheck | None) -> None:

@@ -23,6 +23,7 @@ from habitue.records.reading import (
 from habitue.records.schema import SCHEMAS, Column, Schema
 from habitue.records.sources import Relation
 from habitue.records.staging import FIT, KEPT, RAW_KEY, REASON, ROW
+from habitue.records.unread_answers import look_at_answers
 
 __all__ = ["Batch", "copy_batch", "count_unread", "late_sql", "limits", "listed", "read_batch"]
 
@@ -183,6 +184,9 @@ def read_batch(engine: DuckDBEngine, batch: Batch, reading: Reading) -> list[Col
         f"FROM (SELECT *, {unfit} AS {_UNFIT} FROM (SELECT *, {values} FROM raw_rows))",
         limits(schema, reading),
     )
+    for column in columns:
+        if column.kind == "flag":
+            look_at_answers(engine, column.name, mapping[column.name], types[mapping[column.name]])
     return every
 
 

@@ -25,6 +25,7 @@ from habitue.records.batches import Batch, copy_batch, count_unread, listed, rea
 from habitue.records.csv_repair import Unreadable
 from habitue.records.duplicates import differing_keys
 from habitue.records.engine import DuckDBEngine, quoted
+from habitue.records.instants import date_notes
 from habitue.records.judging import judge, notes_of, set_apart
 from habitue.records.looks import begin_looks, keep_looks
 from habitue.records.reading import Reading
@@ -33,6 +34,7 @@ from habitue.records.sources import Relation
 from habitue.records.staging import FIT, KEPT, RAW, REASON, ROW, drop, told_table
 from habitue.records.store import KindState, keep_kind
 from habitue.records.table_check import TableCheck
+from habitue.records.unread_answers import answer_notes
 from habitue.vocabulary import one_or_many
 
 __all__ = [
@@ -231,12 +233,13 @@ def summarise(
         raise DataError(
             f"{described}: none of its {one_or_many(total, 'row')} can be used: {told}.{_way_out(reasons)}"
         )
+    words = answer_notes(engine, kind, unread)
     notes = [
         f"{one_or_many(count, f'value of {name}', plural=f'values of {name}')} could not be read and "
-        f"{'is' if count == 1 else 'are'} empty."
+        f"{'is' if count == 1 else 'are'} empty.{words.get(name, '')}"
         for name, count in unread.items()
     ]
-    notes += found
+    notes += [*date_notes(engine, kind), *found]
     names = {column.name for column in columns}
     if left_out := sorted(set(batch.attributes) - names):
         notes.append(f"Left out, as no number, text, day or statement: {listed(left_out)}.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from habitue.records.engine import DuckDBEngine
 
-__all__ = ["begin_looks", "keep_looks", "look"]
+__all__ = ["begin_looks", "keep_looks", "kept_looks", "look"]
 
 _KEPT = "kept.looks"
 
@@ -80,3 +80,28 @@ def keep_looks(engine: DuckDBEngine, kind: str) -> None:
         f"INSERT INTO {_KEPT} SELECT $kind, name, fits, sum(n) FROM looks GROUP BY ALL", {"kind": kind}
     )
     engine.execute("DROP TABLE looks")
+
+
+def kept_looks(engine: DuckDBEngine, kind: str, beginning: str) -> list[tuple[str, str, int]]:
+    """Return what was kept of ways of reading whose name begins so: column, rest of the name, and count.
+
+    Parameters
+    ----------
+    engine : DuckDBEngine
+        Has kept them.
+    kind : str
+        Kind of record.
+    beginning : str
+        Of the name.
+
+    Returns
+    -------
+    list of tuple of (str, str, int)
+        By column, the most frequent first.
+    """
+    rows = engine.rows(
+        f"SELECT name, substr(fits, length($beginning) + 1), n FROM {_KEPT} WHERE kind = $kind "
+        "AND starts_with(fits, $beginning) AND n > 0 ORDER BY name, n DESC, fits",
+        {"kind": kind, "beginning": beginning},
+    )
+    return [(name, rest, int(count)) for name, rest, count in rows]

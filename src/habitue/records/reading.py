@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from habitue.errors import SettingsError
@@ -18,8 +19,21 @@ from habitue.records.engine import DuckDBEngine, literal, quoted
 from habitue.records.instants import instant_sql, iso_sql
 from habitue.records.money import columns_of, money_sql, number_sql
 from habitue.records.schema import RECORDED_AT, Column, Schema
+from habitue.records.yes_or_no import answer_sql
 
-__all__ = ["Reading", "admitted_sql", "read_name", "reason_sql", "said_nothing", "sources_of", "value_sql"]
+__all__ = [
+    "AFTER_THE_END",
+    "Reading",
+    "admitted_sql",
+    "read_name",
+    "reason_sql",
+    "said_nothing",
+    "sources_of",
+    "value_sql",
+]
+
+AFTER_THE_END: Final = "up to which the log is complete"
+"""How the reason ends for which a row is set aside that is later than the user said that rows count."""
 
 _FIRST, _LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2199-12-31 23:59:59.999999'"
 
@@ -133,8 +147,7 @@ def value_sql(
         number = number_sql(given, sql_type, reading.decimal, "DOUBLE")
         return f"(SELECT CASE WHEN isfinite(n) THEN n END FROM (SELECT {number} AS n))"
     if column.kind == "flag":
-        text = f"trim({name})" if sql_type == "VARCHAR" else name
-        return f"TRY_CAST({text} AS BOOLEAN)"
+        return answer_sql(given, sql_type)
     return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
 
 
@@ -186,7 +199,7 @@ def reason_sql(schema: Schema, columns: Sequence[Column], empty: Mapping[str, st
         future = literal(f"{schema.instant} is in the future (after {reading.not_after})")
         cases.append(f"WHEN {there[schema.instant]} > $not_after THEN {future}")
     if schema.instant and reading.observed_until is not None:
-        late = literal(f"{schema.instant} is after {reading.observed_until}, up to which the log is complete")
+        late = literal(f"{schema.instant} is after {reading.observed_until}, {AFTER_THE_END}")
         cases.append(f"WHEN {there[schema.instant]} > $observed_until THEN {late}")
     return f"CASE {' '.join(cases)} END"
 

@@ -1,14 +1,20 @@
-"""The scale that a score of feedback lies on: as its row says, or as is usual for its survey."""
+"""Which survey a row of feedback answers, and the scale that its score lies on.
+
+The scale is what the row says, or what is usual for the survey. People write NPS, Nps and nps: it is one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["scale_ends"]
+__all__ = ["SURVEY", "scale_ends"]
+
+SURVEY = "LOWER(TRIM(survey))"
+"""SQL for the name of a survey, however it is written."""
 
 _ENDS = {
-    "scale_min": "CASE WHEN survey = 'nps' THEN 0 ELSE 1 END",
-    "scale_max": "CASE WHEN survey = 'nps' THEN 10 ELSE 5 END",
+    "scale_min": f"CASE WHEN {SURVEY} = 'nps' THEN 0 ELSE 1 END",
+    "scale_max": f"CASE WHEN {SURVEY} = 'nps' THEN 10 ELSE 5 END",
 }
 
 
@@ -23,7 +29,7 @@ def scale_ends(there: Collection[str] = tuple(_ENDS)) -> tuple[str, str]:
     Examples
     --------
     >>> scale_ends(["survey", "score"])[1]
-    "CASE WHEN survey = 'nps' THEN 10 ELSE 5 END"
+    "CASE WHEN LOWER(TRIM(survey)) = 'nps' THEN 10 ELSE 5 END"
     """
     lowest, highest = (
         f"COALESCE({name}, {usual})" if name in there else usual for name, usual in _ENDS.items()

@@ -14,6 +14,7 @@ from habitue.records.door import TableCheck
 from habitue.records.engine import literal
 from habitue.records.reading import Reading
 from habitue.records.schema import RECORDED_AT, Column, Schema
+from habitue.records.yes_or_no import word_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession  # pyright: ignore[reportMissingImports]
@@ -124,7 +125,11 @@ def _value(column: Column, sql_type: str, reading: Reading, ids: str) -> str:
     if column.kind == "number":
         number = f"TRY_CAST({name} AS DOUBLE)"
         return f"CASE WHEN ABS({number}) < DOUBLE('Infinity') THEN {number} END"
-    return f"TRY_CAST({name} AS {'BOOLEAN' if column.kind == 'flag' else 'DECIMAL(18, 6)'})"
+    if column.kind == "flag" and sql_type == "string":
+        return word_sql(f"LOWER(TRIM({name}))")
+    if column.kind == "flag" and sql_type != "boolean":
+        return f"CASE WHEN {name} = 1 THEN TRUE WHEN {name} = 0 THEN FALSE END"
+    return name if column.kind == "flag" else f"TRY_CAST({name} AS DECIMAL(18, 6))"
 
 
 def _attribute(name: str, sql_type: str) -> str:

@@ -13,7 +13,20 @@ from typing import Any
 
 from habitue.report.plain_data import day_of, number, records, text
 
-__all__ = ["AuditFacts", "Bands", "Bridge", "Step", "Transitions", "Triangle", "TriangleRow", "read_audit"]
+__all__ = [
+    "SMALL_COHORTS",
+    "AuditFacts",
+    "Bands",
+    "Bridge",
+    "Step",
+    "Transitions",
+    "Triangle",
+    "TriangleRow",
+    "read_audit",
+]
+
+SMALL_COHORTS = "small cohorts"
+"""Name of the band of cohorts that are too small to be told apart."""
 
 _MOST_BANDS = 6
 _MOST_PERIODS = 36
@@ -176,11 +189,11 @@ def _bands(rows: Sequence[Mapping[str, Any]], period: str) -> Bands | None:
     told = {one: f"until {early[-1]}" if early and label in early else label for one, label in name.items()}
     bands = list(dict.fromkeys(told[one] for one in cohorts))
     if any(row["cohort"] is None for row in rows):
-        bands.append("small cohorts")
+        bands.append(SMALL_COHORTS)
     periods = sorted({str(row["period"]) for row in rows})[-_MOST_PERIODS:]
     amounts = {band: dict.fromkeys(periods, 0.0) for band in bands}
     for row in rows:
-        band = "small cohorts" if row["cohort"] is None else told[str(row["cohort"])]
+        band = SMALL_COHORTS if row["cohort"] is None else told[str(row["cohort"])]
         if str(row["period"]) in amounts[band]:
             amounts[band][str(row["period"])] += number(row["spend"]) or 0.0
     return Bands(

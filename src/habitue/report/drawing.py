@@ -22,14 +22,31 @@ from habitue.report.words_of_measures import cleaned
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-__all__ = ["GRID", "INK", "MAIN", "MUTED", "RISK", "RIVALS", "STYLE", "canvas", "drawable", "label", "to_svg"]
+__all__ = [
+    "BANDS",
+    "GRID",
+    "INK",
+    "MAIN",
+    "MUTED",
+    "RISK",
+    "RIVALS",
+    "STYLE",
+    "canvas",
+    "drawable",
+    "label",
+    "to_svg",
+]
 
 # Each stands for a CSS variable of the page: no other use of these colours is likely, and none is made.
 INK, MUTED, GRID, MAIN, RISK = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
 RIVALS = ("#101112", "#131415", "#161718", "#191a1b")
+_LAST_BAND = "#1c1d1e"
+BANDS = (MAIN, RISK, RIVALS[0], RIVALS[1], RIVALS[3], _LAST_BAND)
+"""Colours of parts of a whole; grey is not among them, as it is what is left over."""
 _VARIABLES = {
     INK: "--ink", MUTED: "--muted", GRID: "--grid", MAIN: "--main", RISK: "--risk",
     RIVALS[0]: "--rival-1", RIVALS[1]: "--rival-2", RIVALS[2]: "--rival-3", RIVALS[3]: "--rival-4",
+    _LAST_BAND: "--band-6",
 }  # fmt: skip
 _WIDTH, _HEIGHT = 4.7, 3.25
 _LONGEST_LABEL = 24
@@ -151,7 +168,7 @@ def to_svg(figure: Figure, name: str, told: str) -> str:
     text = text.replace("url(#", f"url(#{name}-")
     text = re.sub("|".join(_VARIABLES), lambda found: f"var({_VARIABLES[found.group()]})", text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", text)
-    size = r' (?:width|height)="[\d.]+pt"'
+    size, told = r' (?:width|height)="[\d.]+pt"', cleaned(told)
     head, rest = text.split(">", 1)
     head = re.sub(size, "", head).replace(
         "<svg", f'<svg class="chart" role="img" aria-label="{escape(told)}" aria-describedby="{name}-desc"', 1

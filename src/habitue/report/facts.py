@@ -21,6 +21,7 @@ from habitue.report.curves import Curves, read_curves
 from habitue.report.customers import Base, describe_base
 from habitue.report.glossary import Term, glossary
 from habitue.report.in_short import in_short
+from habitue.report.looked import Looked
 from habitue.report.loop_facts import Loop
 from habitue.report.plain_data import plain
 from habitue.report.rivals import Leaderboard, read_leaderboard
@@ -71,6 +72,8 @@ class Facts:
         Scorecard, drivers, plan and proof, as far as they were handed in.
     in_short : tuple of str
         The same in a few sentences.
+    looked : tuple of Looked
+        What `habitue monitor` last found of the champions.
     """
 
     title: str
@@ -94,6 +97,7 @@ class Facts:
     answered: tuple[str, ...]
     loop: Loop = field(default_factory=Loop)
     in_short: tuple[str, ...] = ()
+    looked: tuple[Looked, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as dictionaries, lists, strings, numbers and None: what JSON can hold.
@@ -128,6 +132,7 @@ def build_facts(
     trained_for: int | None = None,
     discount_rate: float = 0.0,
     loop: Loop | None = None,
+    looked: Sequence[Looked] = (),
 ) -> Facts:
     """Gather everything a report says about who will leave and what customers are worth.
 
@@ -165,6 +170,8 @@ def build_facts(
         What a year took off money that comes later: 0.10 for ten percent.
     loop : Loop or None
         Scorecard, drivers, plan and proof: of :func:`habitue.report.loop_facts.read_loop`.
+    looked : sequence of Looked
+        What `habitue monitor` last found of the champions; nothing is said of those that it never saw.
 
     Returns
     -------
@@ -231,6 +238,7 @@ def build_facts(
         answered=sentences_on(base.answered),
         loop=told,
         in_short=tuple(in_short(told, currency)),
+        looked=tuple(looked),
     )
 
 

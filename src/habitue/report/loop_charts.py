@@ -1,4 +1,4 @@
-"""Charts of the loop: cohorts, the bridge, the quadrant, ways to choose, assumptions and effects.
+"""Charts of the loop: cohorts, the bridge, the quadrant, ways to choose, offers, assumptions and effects.
 
 As :mod:`habitue.report.charts`: SVG of matplotlib's Figure, colours of the page, text as text.
 """
@@ -14,17 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from habitue.report.audit_facts import Bands, Bridge
-from habitue.report.drawing import INK, MAIN, MUTED, RISK, RIVALS, STYLE, canvas, drawable, label, to_svg
+from habitue.report.audit_facts import SMALL_COHORTS, Bands, Bridge
+from habitue.report.drawing import BANDS, INK, MAIN, MUTED, RISK, STYLE, canvas, drawable, label, to_svg
 from habitue.report.drivers_facts import DriversFacts
+from habitue.report.offer_curves import OfferCurve
 from habitue.report.plan_facts import Policy, Swing
 from habitue.report.proof_facts import Effect
 from habitue.report.wording import money, percent
 from habitue.report.words_of_measures import difference
 
-__all__ = ["bands", "bridge", "effects", "policies", "quadrant", "swings"]
+__all__ = ["bands", "bridge", "effects", "offer_curve", "policies", "quadrant", "swings"]
 
-_COLORS = (MAIN, RISK, *RIVALS)
 _ROW = 0.36
 """Height of a row of dots or bars, in inches."""
 
@@ -48,10 +48,8 @@ def bands(told: Bands, *, currency: str) -> str:
         low = [0.0] * len(told.periods)
         x = list(range(len(told.periods)))
         for place, (name, amounts) in enumerate(zip(told.bands, told.amounts, strict=True)):
-            axes.bar(
-                x, amounts, bottom=low, width=0.86, color=_COLORS[place % len(_COLORS)], linewidth=0,
-                label=label(name),
-            )  # fmt: skip
+            color = MUTED if name == SMALL_COHORTS else BANDS[place % len(BANDS)]
+            axes.bar(x, amounts, bottom=low, width=0.86, color=color, linewidth=0, label=label(name))
             low = [a + b for a, b in zip(low, amounts, strict=True)]
         step = max(1, -(-len(x) // 4))
         axes.set_xticks(x[::step], [told.periods[at] for at in x[::step]])
@@ -201,15 +199,65 @@ def policies(told: Sequence[Policy], *, currency: str) -> str:
         figure, axes = canvas(height=0.9 + _ROW * len(told))
         for place, one in enumerate(told):
             color = MAIN if one.policy == "chosen" else MUTED
-            axes.barh([place], [one.profit], height=0.56, color=color, alpha=0.4, linewidth=0)
+            axes.barh(
+                [place],
+                [one.profit],
+                height=0.56,
+                color=color,
+                alpha=0.12 if one.is_beyond else 0.4,
+                linewidth=0,
+            )
             axes.plot([one.lower, one.upper], [place, place], color=color, linewidth=2.0)
             axes.plot([one.profit], [place], "o", color=color, markersize=6)
-        _rows_named(axes, [one.policy for one in told])
+        _rows_named(axes, [label(one.policy) + (" *" if one.is_beyond else "") for one in told])
         axes.axvline(0.0, color=MUTED, linewidth=0.8)
         axes.set(xlabel="expected gain, margin net of costs")
         _sparse(axes, currency)
         best = "; ".join(f"{one.policy} {money(one.profit, currency)}" for one in told)
         return to_svg(figure, "policies", f"Expected gain of ways to choose whom to contact: {best}.")
+
+
+def offer_curve(told: OfferCurve, *, currency: str, name: str) -> str:
+    """Draw what an offer earns by the share contacted: the best first, and the likeliest to leave first.
+
+    Parameters
+    ----------
+    told : OfferCurve
+    currency : str
+        What money is counted in.
+    name : str
+        A name for this chart that no other chart of the page has.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    with rc_context(STYLE):
+        figure, axes = canvas(height=2.75)
+        # As far as thrice the best share: what all would lose hides where the climb ends.
+        seen = [one for one in told.points if one.share <= max(0.2, 3.0 * told.share)]
+        share = [one.share for one in seen]
+        lower, upper = [one.lower for one in seen], [one.upper for one in seen]
+        axes.fill_between(share, lower, upper, color=MAIN, alpha=0.16, linewidth=0)
+        axes.plot(share, [one.profit for one in seen], color=MAIN, linewidth=2.0, label="the best first")
+        axes.plot(
+            share, [one.by_risk for one in seen], color=RISK, linewidth=1.6, linestyle=(0, (4, 2)),
+            label="by churn risk",
+        )  # fmt: skip
+        axes.axhline(0.0, color=MUTED, linewidth=0.8)
+        axes.plot([told.share], [told.profit], "o", color=MAIN, markersize=7, clip_on=False, zorder=5)
+        axes.set(xlabel="contacted, of those who may have it", ylabel="expected gain", xlim=(0.0, share[-1]))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        _money_on(axes.yaxis, currency)
+        axes.grid(axis="y")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, handlelength=1.8, borderpad=0.0)
+        return to_svg(
+            figure, name, f"{told.offer}: {money(told.profit, currency)} at best, with {percent(told.share)} "
+            f"of those who may have it; as many by churn risk {money(told.by_risk, currency)}."
+        )  # fmt: skip
 
 
 def swings(told: Sequence[Swing], *, currency: str) -> str:
@@ -272,10 +320,10 @@ def effects(told: Sequence[Effect], *, name: str) -> str:
     if not known:
         return ""
     with rc_context(STYLE):
-        figure, axes = canvas(height=0.95 + _ROW * len(known))
+        figure, axes = canvas(height=0.95 + 1.25 * _ROW * len(known))
         for place, one in enumerate(known):
             _effect(axes, one, place)
-        _rows_named(axes, [f"{one.label}, {one.arm}" for one in known])
+        _rows_named(axes, [f"{label(one.label)}\n{label(one.arm)}" for one in known])
         axes.axvline(0.0, color=INK, linewidth=0.9)
         axes.set(xlabel="less than control    |    more than control", xlim=(-2.05, 2.05))
         axes.set_xticks([])
@@ -297,7 +345,7 @@ def _effect(axes: Axes, one: Effect, place: int) -> None:
 
 
 def _rows_named(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), [label(name) for name in names], color=INK)
+    axes.set_yticks(range(len(names)), names, color=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -26,6 +26,7 @@ from habitue.report.drivers_facts import (
 from habitue.report.plain_data import day_of, read_or_refuse
 from habitue.report.plan_facts import PlanFacts, read_plan
 from habitue.report.proof_facts import Checked, ProofFacts, read_checks, read_proof
+from habitue.report.round_facts import Together, together
 from habitue.report.scorecard_facts import ScorecardFacts, read_scorecard
 from habitue.report.wording import day
 
@@ -50,6 +51,8 @@ class Loop:
         What could not be told of all this, and why.
     plan : PlanFacts or None
     proof : ProofFacts or None
+    together : Together or None
+        What the newest round that was read out brought as a whole.
     checks : tuple of Checked
         Experiments in which nothing was done.
     """
@@ -63,6 +66,7 @@ class Loop:
     movers_notes: tuple[str, ...] = ()
     plan: PlanFacts | None = None
     proof: ProofFacts | None = None
+    together: Together | None = None
     checks: tuple[Checked, ...] = ()
 
 
@@ -74,6 +78,7 @@ def read_loop(
     actions: Sequence[Mapping[str, Any]] = (),
     n_actions: int = 0,
     readout: Mapping[str, Any] | None = None,
+    rounds: Sequence[Mapping[str, Any]] = (),
     checks: Mapping[str, Any] | None = None,
     scores_sha256: str | None = None,
 ) -> Loop:
@@ -89,6 +94,8 @@ def read_loop(
         The first lines of the action list.
     n_actions : int
         Lines that it has in all.
+    rounds : sequence of mapping
+        Each `decision.json` there is: what a round brought is held against what it promised.
     checks : mapping or None
         What `habitue measure simulate --json` printed.
     scores_sha256 : str or None
@@ -114,6 +121,7 @@ def read_loop(
     # Under "movers", or beside the measures.
     movers: Any = card["movers"] if isinstance(card.get("movers"), Mapping) else card
     of_card, of_plan = ("scorecard", "habitue scorecard"), ("decision", "habitue decide")
+    proof: ProofFacts | None = _read(read_proof, readout, ("readout", "habitue measure readout"))
     return Loop(
         scorecard=_read(read_card, scorecard, of_card),
         audit=_read(read_audit, _part(card, "audit"), of_card),
@@ -123,7 +131,8 @@ def read_loop(
         on_staying=_read(read_effects, _part(movers, "effects"), of_card) or (),
         movers_notes=tuple(map(str, movers.get("notes", ()))) if movers is not card else (),
         plan=_read(read_decision, decision, of_plan),
-        proof=_read(read_proof, readout, ("readout", "habitue measure readout")),
+        proof=proof,
+        together=None if proof is None else together(proof.experiments, rounds),
         checks=_read(read_checks, checks, ("simulation", "habitue measure simulate --json")) or (),
     )
 

@@ -27,6 +27,9 @@ from habitue.errors import DataError
 from habitue.files import write_whole
 from habitue.report.customers import Bin
 from habitue.report.facts import Facts
+from habitue.report.in_short import round_in_words
+from habitue.report.missing import Missing, missing
+from habitue.report.round_facts import n_newest
 from habitue.report.scorecard_facts import Point
 from habitue.report.scorecard_page import scorecard_context
 from habitue.report.wording import band, count, day, figure, money, percent, score
@@ -102,6 +105,9 @@ def render(facts: Facts) -> str:
         data=Markup(_json(facts)),
         sections=_sections(facts),
         has_trust=_has_trust(facts),
+        missing=_missing(facts),
+        round_in_words=round_in_words(facts.loop.together, facts.currency),
+        n_newest=n_newest(facts.loop.proof.experiments if facts.loop.proof is not None else ()),
         **scorecard_context(facts),
     )
 
@@ -109,11 +115,11 @@ def render(facts: Facts) -> str:
 def _has_trust(facts: Facts) -> bool:
     curves, loop = facts.curves, facts.loop
     tested = facts.leaderboards or facts.champions or curves.calibration or curves.gains or curves.deciles
-    return bool(tested or loop.checks or loop.scorecard)
+    return bool(tested or facts.looked or loop.checks or loop.scorecard)
 
 
 def _sections(facts: Facts) -> list[tuple[str, str]]:
-    """Return the sections in the order of the page; only trust may be missing."""
+    """Return the sections that are on the page, in their order."""
     every = [
         ("short", "In short"),
         ("scorecard", "Scorecard"),
@@ -124,9 +130,21 @@ def _sections(facts: Facts) -> list[tuple[str, str]]:
         ("proof", "What it achieved"),
         ("trust", "How far to trust it"),
         ("data", "The data"),
+        ("missing", "Not here yet"),
         ("words", "Definitions"),
     ]
-    return [one for one in every if one[0] != "trust" or _has_trust(facts)]
+    there = {
+        "scorecard": facts.loop.scorecard is not None,
+        "week": facts.loop.plan is not None,
+        "proof": facts.loop.proof is not None,
+        "trust": _has_trust(facts),
+        "missing": bool(_missing(facts)),
+    }
+    return [one for one in every if there.get(one[0], True)]
+
+
+def _missing(facts: Facts) -> tuple[Missing, ...]:
+    return missing(facts.loop, has_value=bool(facts.base.value))
 
 
 def write_report(facts: Facts, path: Path) -> Path:
@@ -185,6 +203,7 @@ def _environment(currency: str) -> Environment:
         "day_after": _day_after,
         "difference": partial(difference, currency=currency),
         "quantity": partial(quantity, currency=currency),
+        "capitalised": _capitalised,
         "said": _said,
         "spaced": label_of,
         "by_group": _by_group,
@@ -208,6 +227,10 @@ def _band(b: Bin) -> str:
 def _said(text: object) -> Markup:
     """Set apart what came from data: no sign in it turns or breaks the text around it."""
     return Markup("<bdi>{}</bdi>").format(cleaned(text))
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _day_after(value: date | None) -> str:
@@ -275,6 +298,9 @@ def _draw_loop(facts: Facts) -> dict[str, str]:
             drawn["policies"] = charts.policies(loop.plan.policies, currency=currency)
         if loop.plan.swings:
             drawn["swings"] = charts.swings(loop.plan.swings, currency=currency)
+        for place, curve in enumerate(loop.plan.curves):
+            name = f"curve-{place}"
+            drawn[name] = charts.offer_curve(curve, currency=currency, name=name)
     for place, one in enumerate(loop.proof.experiments if loop.proof is not None else ()):
         drawn[f"effects-{place}"] = charts.effects(one.effects, name=f"effects-{place}")
     return drawn

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from habitue.report.assumed_facts import Assumed, read_assumed
+from habitue.report.offer_curves import OfferCurve, read_offer_curves
 from habitue.report.plain_data import day_of, number, text
-from habitue.vocabulary import one_or_many
 
-__all__ = ["Action", "Assumed", "OfferRow", "PlanFacts", "Policy", "Swing", "read_plan"]
+__all__ = ["Action", "OfferRow", "PlanFacts", "Policy", "Swing", "read_plan"]
 
 MOST_ACTIONS = 200
 MOST_SWINGS = 8
@@ -30,12 +31,13 @@ _ASSUMPTIONS = {
 
 @dataclass(frozen=True)
 class OfferRow:
-    """One offer of the plan."""
+    """One offer of the plan; gain and cost are those of the customers who are contacted."""
 
     offer: str
     eligible: int
     planned: int
     treated: int
+    left_alone: int
     gain: float
     cost: float
     reason: str
@@ -43,10 +45,12 @@ class OfferRow:
 
 @dataclass(frozen=True)
 class Policy:
-    """One way to choose whom to contact."""
+    """One way to choose whom to contact, and whether it goes beyond the limits that the plan keeps."""
 
     policy: str
     n: int
+    cost: float | None
+    is_beyond: bool
     profit: float
     lower: float
     upper: float
@@ -65,17 +69,6 @@ class Swing:
     profit_low: float
     profit: float
     profit_high: float
-
-
-@dataclass(frozen=True)
-class Assumed:
-    """What is assumed of an offer now, and what earlier rounds measured of it."""
-
-    offer: str
-    acceptance: float | None
-    saves: float | None
-    uplift: float | None
-    measured: str
 
 
 @dataclass(frozen=True)
@@ -109,15 +102,19 @@ class PlanFacts:
         Where it does not belong to the scores shown; empty where it does.
     interval : float
         Level of gains and profits.
-    budget, spent, gain : float or None
-        Money: the limit, what is expected to be spent, and to be gained net of it.
+    budget : float or None
+        Money: the limit.
+    cost, gain : float
+        Of those who are contacted: what that is expected to cost, and to gain net of it.
     gain_lower, gain_upper, p_loss : float or None
-        Of the gain.
+        Of that gain.
+    planned_cost, planned_gain : float
+        Of all who are planned, as if nobody were left alone.
     n_scored, n_planned, n_treated, n_held_out, n_never, n_eligible : int
         Customers.
     worth_more : tuple of str
         What more of each binding limit would earn; says so where none binds.
-    offers, policies, swings, actions : tuple
+    offers, policies, swings, curves, actions : tuple
         As named.
     n_actions : int
         Lines of the whole list.
@@ -134,8 +131,10 @@ class PlanFacts:
     warning: str
     interval: float
     budget: float | None
-    spent: float
+    cost: float
     gain: float
+    planned_cost: float
+    planned_gain: float
     gain_lower: float | None
     gain_upper: float | None
     p_loss: float | None
@@ -150,6 +149,7 @@ class PlanFacts:
     offers: tuple[OfferRow, ...]
     policies: tuple[Policy, ...]
     swings: tuple[Swing, ...]
+    curves: tuple[OfferCurve, ...]
     assumed: tuple[Assumed, ...]
     sentences: tuple[str, ...]
     learned: tuple[str, ...]
@@ -183,21 +183,23 @@ def read_plan(
     PlanFacts
     """
     people, asked, settings = told["customers"], told["round"], told["settings"]
-    policies = tuple(_policy(row) for row in told["policies"])
-    chosen = next((row for row in told["policies"] if row["policy"] == "chosen"), {})
+    offers, contacted = _offers(told), told.get("contacted") or {}
+    budget = number(settings["budget"] if asked["budget"] is None else asked["budget"])
     return PlanFacts(
         name=text(asked["name"]),
         day=day_of(asked["day"]),
         cutoff=day_of(told["cutoff"]),
-        horizon=int(told["horizon"]),
+        horizon=int(told.get("value_days") or told["horizon"]),
         warning=warning,
         interval=float(settings["interval"]),
-        budget=number(settings["budget"] if asked["budget"] is None else asked["budget"]),
-        spent=float(told["spent"]),
-        gain=float(told["expected_gain"]),
-        gain_lower=number(chosen.get("lower")),
-        gain_upper=number(chosen.get("upper")),
-        p_loss=number(chosen.get("p_loss")),
+        budget=budget,
+        cost=float(contacted["cost"]) if contacted else sum(one.cost for one in offers),
+        gain=float(contacted["gain"]) if contacted else sum(one.gain for one in offers),
+        planned_cost=float(told["spent"]),
+        planned_gain=float(told["expected_gain"]),
+        gain_lower=number(contacted.get("lower")),
+        gain_upper=number(contacted.get("upper")),
+        p_loss=number(contacted.get("p_loss")),
         n_scored=int(people["scored"]),
         n_planned=int(people["planned"]),
         n_treated=int(people["treated"]),
@@ -206,13 +208,14 @@ def read_plan(
         n_eligible=int(people["eligible"]),
         holdout=float(settings["holdout"] if asked["holdout"] is None else asked["holdout"]),
         worth_more=_worth_more(told["limits"]),
-        offers=_offers(told),
-        policies=policies,
+        offers=offers,
+        policies=tuple(_policy(row, budget) for row in told["policies"]),
         swings=_swings(told["sensitivity"]),
-        assumed=tuple(_assumed(row, told.get("measured") or {}) for row in told["offers"][:MOST_OFFERS]),
+        curves=read_offer_curves(told),
+        assumed=read_assumed(told),
         sentences=tuple(one for one in map(str, told["sentences"]) if not one.startswith(_PRICED)),
-        learned=tuple(map(str, told["uplift"])),
-        experiments=tuple(f"{row['offer']}: {row['decision']}" for row in told["experiments"][:MOST_OFFERS]),
+        learned=tuple(str(one) for one in told["uplift"]),
+        experiments=_experiments(told),
         actions=tuple(_action(place, row) for place, row in enumerate(actions[:MOST_ACTIONS])),
         n_actions=n_actions,
     )
@@ -242,25 +245,75 @@ def _worth_more(limits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(said)
 
 
+_WITH_NOBODY = "with everybody it is expected to cost more than it brings"
+
+
 def _offers(told: Mapping[str, Any]) -> tuple[OfferRow, ...]:
     why = {row["offer"]: text(row["reason"]) for row in told["best_shares"]}
-    return tuple(
-        OfferRow(
-            offer=text(row["offer"]),
-            eligible=int(row["eligible"]),
-            planned=int(row["planned"]),
-            treated=int(row["treated"]),
-            gain=float(row["expected_gain"]),
-            cost=float(row["cost"]),
-            reason=why.get(row["offer"], ""),
-        )
-        for row in told["by_offer"][:MOST_OFFERS]
+    # Best shares know the assumptions alone: not what was learned per customer, as curves do.
+    for row in told.get("curves", ()):
+        why[row["offer"]] = "" if row["best"]["n"] else why.get(row["offer"]) or _WITH_NOBODY
+    return tuple(_offer(row, _contacted(told, row), why) for row in told["by_offer"][:MOST_OFFERS])
+
+
+def _offer(row: Mapping[str, Any], contacted: Mapping[str, Any], why: Mapping[str, str]) -> OfferRow:
+    return OfferRow(
+        offer=text(row["offer"]),
+        eligible=int(row["eligible"]),
+        planned=int(row["planned"]),
+        treated=int(row["treated"]),
+        left_alone=max(int(row["planned"]) - int(row["treated"]), 0),
+        gain=float(contacted["gain"]),
+        cost=float(contacted["cost"]),
+        reason=why.get(row["offer"], ""),
     )
 
 
-def _policy(row: Mapping[str, Any]) -> Policy:
+def _contacted(told: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return gain and cost of who is contacted with an offer.
+
+    Decisions of older versions tell those of who is planned: of it a lot leaves as much as of customers.
+    """
+    there = (told.get("contacted") or {}).get("by_offer", ())
+    found = next((one for one in there if one["offer"] == row["offer"]), None)
+    if found is not None:
+        return found
+    part = int(row["treated"]) / int(row["planned"]) if int(row["planned"]) else 0.0
+    return {"gain": part * float(row["expected_gain"]), "cost": part * float(row["cost"])}
+
+
+def _experiments(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what to try next; proposals know assumptions alone, and not what was learned of an offer."""
+    learned, planned = (
+        set(told.get("learned", ())),
+        {row["offer"]: row["planned"] for row in told["by_offer"]},
+    )
+    return tuple(
+        f"{row['offer']}: {_of_learned(int(planned.get(row['offer'], 0)))}"
+        if row["offer"] in learned
+        else f"{row['offer']}: {row['decision']}"
+        for row in told["experiments"][:MOST_OFFERS]
+    )
+
+
+def _of_learned(planned: int) -> str:
+    if planned:
+        return "Its effect was learned from trials and decides who gets it: go on, and keep a holdout."
+    return "Its effect was learned from trials, and by it nobody gets the offer within the limits."
+
+
+def _policy(row: Mapping[str, Any], budget: float | None) -> Policy:
     names = ("profit", "lower", "upper", "behind", "behind_lower", "behind_upper")
-    return Policy(text(row["policy"]), int(row["n"]), *(float(row[name]) for name in names))
+    cost, within = number(row.get("cost")), row.get("within_limits")
+    # Decisions of older versions tell the cost alone.
+    over = budget is not None and cost is not None and cost > budget * (1.0 + 1e-9)
+    return Policy(
+        text(row["policy"]),
+        int(row["n"]),
+        cost,
+        over if within is None else not within,
+        *(float(row[name]) for name in names),
+    )
 
 
 def _swings(rows: Sequence[Mapping[str, Any]]) -> tuple[Swing, ...]:
@@ -274,21 +327,6 @@ def _swing(row: Mapping[str, Any]) -> Swing:
     label = f"{row['offer']}: {what}" if row["offer"] else what
     names = ("low", "high", "profit_low", "profit", "profit_high")
     return Swing(label, *(float(row[name]) for name in names))
-
-
-def _assumed(offer: Mapping[str, Any], measured: Mapping[str, Any]) -> Assumed:
-    def mean(name: str) -> float | None:
-        return number((offer.get(name) or {}).get("mean"))
-
-    found = measured.get(offer["name"])
-    said = "no trial yet: as the offers' file states it"
-    if found is not None:
-        rounds = one_or_many(int(found["rounds"]), "round")
-        half = 1.96 * float(found["se"])
-        effect = float(found["effect"])
-        ends = f"{effect - half:+,.3g} to {effect + half:+,.3g}"
-        said = f"{rounds} measured {effect:+,.3g} ({ends}) of {found['metric']}"
-    return Assumed(text(offer["name"]), mean("acceptance"), mean("saves"), mean("uplift"), said)
 
 
 def _action(place: int, row: Mapping[str, Any]) -> Action:

@@ -37,6 +37,8 @@ class Effect:
     metric, label, unit, arm : str
     n, n_control : int
     control_mean, effect : float or None
+    se : float or None
+        Standard error of the effect.
     lower, upper : float or None
         Of the one look that was planned.
     any_lower, any_upper : float or None
@@ -55,6 +57,7 @@ class Effect:
     n_control: int
     control_mean: float | None
     effect: float | None
+    se: float | None
     lower: float | None
     upper: float | None
     any_lower: float | None
@@ -210,6 +213,7 @@ def _effect(row: Mapping[str, Any], units: Mapping[str, str]) -> Effect:
         n_control=int(row["n_control"]),
         control_mean=number(row["control_mean"]),
         effect=number(row["effect"]),
+        se=number(row.get("se")),
         lower=number(row["lower"]),
         upper=number(row["upper"]),
         any_lower=low,

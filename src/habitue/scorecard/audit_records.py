@@ -18,7 +18,7 @@ from habitue.errors import SettingsError
 from habitue.records import History
 from habitue.records.history import main_kind
 
-__all__ = ["PERIODS", "Period", "cohort_periods", "customer_values", "two_periods"]
+__all__ = ["PERIODS", "PRODUCTS", "Period", "cohort_periods", "customer_values", "two_periods"]
 
 Period: TypeAlias = Literal["week", "month", "quarter", "year"]
 
@@ -50,17 +50,17 @@ WITH cells AS (
     SELECT customer_id, CAST(DATE_TRUNC('{period}', day) AS DATE) AS period,
         COUNT(DISTINCT CASE WHEN amount >= 0 THEN day END) AS n_orders, SUM(amount) AS spend{margin}
     FROM ({records}) AS known GROUP BY customer_id, CAST(DATE_TRUNC('{period}', day) AS DATE)
-), starts AS (SELECT customer_id, MIN(period) AS cohort FROM cells GROUP BY customer_id)
+), starts AS (
+    SELECT customer_id, MIN(period) AS cohort, CAST(ARG_MIN(spend, period) AS DOUBLE) AS at_first
+    FROM cells GROUP BY customer_id
+)
 SELECT cohort, period, COUNT(*) AS n_recorded, COUNT(CASE WHEN n_orders > 0 THEN 1 END) AS n_active,
-    CAST(SUM(n_orders) AS BIGINT) AS n_orders, CAST(SUM(spend) AS DOUBLE) AS spend{margins}
+    CAST(SUM(n_orders) AS BIGINT) AS n_orders, CAST(SUM(spend) AS DOUBLE) AS spend{margins}{products}
 FROM cells JOIN starts USING (customer_id) GROUP BY cohort, period ORDER BY cohort, period
 """
 
 _HELD_BY_COHORT = """
-WITH known AS ({records}), periods AS ({periods}), starts AS (
-    SELECT customer_id, CAST(DATE_TRUNC('{period}', MIN(day)) AS DATE) AS cohort FROM known
-    GROUP BY customer_id
-), cells AS (
+WITH known AS ({records}), periods AS ({periods}), cells AS (
     SELECT customer_id, period, COUNT(CASE WHEN days > 0 THEN 1 END) AS n_orders, SUM(days * a_day) AS spend,
         COUNT(CASE WHEN runs THEN 1 END) AS n_running
     FROM (
@@ -70,11 +70,27 @@ WITH known AS ({records}), periods AS ({periods}), starts AS (
             ended_at IS NULL OR CAST(ended_at AS DATE) >= after_it AS runs
         FROM known JOIN periods ON day < after_it AND (ended_at IS NULL OR CAST(ended_at AS DATE) >= period)
     ) AS spans GROUP BY customer_id, period
+), starts AS (
+    SELECT customer_id, MIN(period) AS cohort, ARG_MIN(spend, period) AS at_first
+    FROM cells GROUP BY customer_id
 )
 SELECT cohort, period, COUNT(*) AS n_recorded, COUNT(CASE WHEN n_running > 0 THEN 1 END) AS n_active,
-    CAST(SUM(n_orders) AS BIGINT) AS n_orders, SUM(spend) AS spend
+    CAST(SUM(n_orders) AS BIGINT) AS n_orders, SUM(spend) AS spend{products}
 FROM cells JOIN starts USING (customer_id) GROUP BY cohort, period ORDER BY cohort, period
 """
+
+
+_POWERS = {"yy": "y * y", "yx": "y * x", "yyy": "y * y * y", "yyx": "y * y * x", "yxx": "y * x * x"}
+
+PRODUCTS: tuple[str, ...] = tuple(_POWERS)
+"""Columns of sums over customers of products of what they spent, y, and spent at age 0, x."""
+
+
+def _products(wanted: bool) -> str:
+    """Return SQL for the sums that intervals of a cohort's revenue are made from."""
+    names = str.maketrans({"y": "CAST(spend AS DOUBLE)", "x": "at_first"})
+    told = (f", SUM({power.translate(names)}) AS {name}" for name, power in _POWERS.items())
+    return "".join(told) if wanted else ""
 
 
 def customer_values(history: History, *, start: date, end: date | None = None) -> pd.DataFrame:
@@ -194,7 +210,7 @@ def _price_a_day(there: dict[str, str]) -> str:
     return _PRICE_A_DAY.format(length=f"CAST({length} AS DOUBLE)")
 
 
-def cohort_periods(history: History, *, period: Period = "month") -> pd.DataFrame:
+def cohort_periods(history: History, *, period: Period = "month", products: bool = False) -> pd.DataFrame:
     """Return what the customers of each cohort did in each period of the calendar.
 
     Parameters
@@ -203,6 +219,8 @@ def cohort_periods(history: History, *, period: Period = "month") -> pd.DataFram
         What was known.
     period : {"week", "month", "quarter", "year"}
         Of the calendar; a cohort is who had the first record in one. Weeks begin on Mondays.
+    products : bool
+        Whether to return `PRODUCTS`, too.
 
     Returns
     -------
@@ -220,6 +238,7 @@ def cohort_periods(history: History, *, period: Period = "month") -> pd.DataFram
     Notes
     -----
     Who bought before the log begins is taken to be new with the log: its first cohorts hold old customers.
+    Who begins with a return, which is of an order before the log, is in the cohort and not active in it.
 
     Examples
     --------
@@ -231,23 +250,25 @@ def cohort_periods(history: History, *, period: Period = "month") -> pd.DataFram
     if period not in PERIODS:
         raise SettingsError(f"A period is one of {', '.join(PERIODS)}; got {period!r}.")
     kind = main_kind(history.kinds)
-    sql, values = (_bought_by_cohort if kind == "transactions" else _held_by_cohort)(history, period)
+    summed = _bought_by_cohort if kind == "transactions" else _held_by_cohort
+    sql, values = summed(history, period, _products(products))
     found = history.engine.frame(sql, values)
     return _every_cell(found, period, history.cutoff)
 
 
-def _bought_by_cohort(history: History, period: Period) -> tuple[str, dict[str, object]]:
+def _bought_by_cohort(history: History, period: Period, products: str) -> tuple[str, dict[str, object]]:
     has_margin = "margin" in history.columns("transactions")
     sql = _BOUGHT_BY_COHORT.format(
         period=period,
         records=history.relation("transactions"),
         margin=", SUM(margin) AS margin" if has_margin else "",
         margins=", CAST(COALESCE(SUM(margin), 0) AS DOUBLE) AS margin" if has_margin else "",
+        products=products,
     )
     return sql, dict(history.values)
 
 
-def _held_by_cohort(history: History, period: Period) -> tuple[str, dict[str, object]]:
+def _held_by_cohort(history: History, period: Period, products: str) -> tuple[str, dict[str, object]]:
     records = history.relation("contracts")
     first = history.engine.rows(f"SELECT MIN(day) FROM ({records}) AS known", history.values)[0][0]
     spans = pd.period_range(first, history.cutoff, freq=PERIODS[period])
@@ -262,6 +283,7 @@ def _held_by_cohort(history: History, period: Period) -> tuple[str, dict[str, ob
         periods=" UNION ALL ".join(rows),
         period=period,
         price=_price_a_day(history.columns("contracts")),
+        products=products,
     )
     return sql, values
 

@@ -29,8 +29,7 @@ def of_purchases(bought: pd.DataFrame, plan: Plan) -> list[Evidence]:
     staying = _compared(bought)
     paying = where(staying, column(staying, "spend_before") > 0)
     buyers = where(bought, came)
-    again = (column(buyers, "visits") > 1) | _came_before(buyers)
-    buyers = buyers.assign(again=again.astype(np.float64))
+    buyers = buyers.assign(again=(column(buyers, "visits") > 1).astype(np.float64))
     return [
         Evidence("active_customers", buyers, counted, is_count=True),
         Evidence("retention_rate", staying, share_of("stays", confidence=level)),

@@ -108,7 +108,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "activity",
         ),
         "repeat_purchase_rate": Definition(
-            "Share of the customers who bought in the period who by its end had bought on two or more days.",
+            "Share of the customers who bought in the period who bought on two or more days of it.",
             "share",
             "habit",
         ),

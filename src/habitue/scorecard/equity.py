@@ -1,8 +1,8 @@
 """Measures of predicted value: of a customer, and of the whole base.
 
 The base is known in full; what is not known is the future. So the interval is that of the prediction: each
-customer's own chance, and, where draws of the total are given, what all customers share because the model's
-parameters are not known exactly.
+customer's own chance; where draws of the total are given, what all customers share because the model's
+parameters are not known exactly; and, where that is known, how far off the model's totals were before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
-from habitue.errors import DataError, SchemaError
+from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.numerics.arrays import FloatArray
 from habitue.scorecard.estimates import Estimate, Evidence, column
 from habitue.scorecard.plan import Plan
@@ -23,7 +23,7 @@ from habitue.vocabulary import one_or_many
 
 __all__ = ["of_scores", "read_scores"]
 
-_OWN = "the interval takes customers as independent: hand in draws of the total for what they share"
+_OWN = "the interval holds the customers' own chance alone, not the error that all predictions share"
 _SHARED = "the interval has the posterior's draws of the total in it"
 _NO_SPREAD = "no interval: the scores have no clv_lower and clv_upper"
 _FEWEST_DRAWS = 100
@@ -35,7 +35,7 @@ def read_scores(scores: pd.DataFrame, people: pd.DataFrame, plan: Plan, *, level
     Parameters
     ----------
     scores : DataFrame
-        customer_id (index or column), clv, and optionally clv_lower, clv_upper and cutoff.
+        customer_id (index or column), clv, and optionally clv_lower, clv_upper, cutoff and horizon (days).
     people : DataFrame
         `tallies.labels`.
     plan : Plan
@@ -46,7 +46,7 @@ def read_scores(scores: pd.DataFrame, people: pd.DataFrame, plan: Plan, *, level
     Returns
     -------
     DataFrame
-        Indexed as `people`: clv, sd (NaN where unknown), and the columns of `people`.
+        Indexed as `people`: clv, sd and horizon (NaN where unknown), and the columns of `people`.
 
     Raises
     ------
@@ -65,7 +65,8 @@ def read_scores(scores: pd.DataFrame, people: pd.DataFrame, plan: Plan, *, level
     place = pd.Index(people.index.astype(str)).get_indexer(pd.Index(frame.index.astype(str)))
     clv = frame["clv"].to_numpy(dtype=np.float64)
     _refuse_rows(frame, place, clv)
-    told = people.iloc[place].assign(clv=clv, sd=_spread(frame, level))
+    horizon = frame["horizon"].to_numpy(dtype=np.float64) if "horizon" in frame else math.nan
+    told = people.iloc[place].assign(clv=clv, sd=_spread(frame, level), horizon=horizon)
     return told.sort_index()
 
 
@@ -114,7 +115,9 @@ def _spread(frame: pd.DataFrame, level: float) -> FloatArray:
     return width / (2.0 * float(norm.ppf(0.5 + level / 2.0)))
 
 
-def of_scores(scored: pd.DataFrame, plan: Plan, *, draws: npt.ArrayLike | None) -> list[Evidence]:
+def of_scores(
+    scored: pd.DataFrame, plan: Plan, *, draws: npt.ArrayLike | None, bias: tuple[float, float] | None = None
+) -> list[Evidence]:
     """Return mean value and customer equity.
 
     Parameters
@@ -125,39 +128,93 @@ def of_scores(scored: pd.DataFrame, plan: Plan, *, draws: npt.ArrayLike | None) 
         What was asked for.
     draws : array_like of shape (n_draws,), optional
         Possible values of all scored customers together, such as ``CLVDistribution.total``.
+    bias : tuple of float, optional
+        Ends of the interval for the predicted total over the actual one, less 1, on held-out days.
 
     Raises
     ------
     DataError
         Where draws are too few, or not of these customers.
+    SettingsError
+        Where bias is none.
 
     Notes
     -----
     Customers on their own give the variance sum(sd^2). What the draws vary by beyond it is shared by all; a
     group bears it by its share of the equity. The interval of all customers is that of the draws themselves,
     moved to the equity of the scores.
+
+    Where a bias from b to c is given the interval is widened until it holds E / (1 + c) to E / (1 + b), what
+    the equity E comes to should the model be off again as it was. It then holds whether that was the model's
+    fault or chance. A season that the held-out days did not have is in no interval.
     """
     total = math.fsum(column(scored, "clv"))
     drawn = None if draws is None else _read_draws(draws, total)
-    tail = 0.5 + plan.confidence / 2.0
+    off = _read_bias(bias)
 
     def equity(rows: pd.DataFrame) -> Estimate:
-        value = math.fsum(column(rows, "clv"))
-        own = math.fsum(column(rows, "sd") ** 2)
-        if drawn is None:
-            half, note = float(norm.ppf(tail)) * math.sqrt(own), _OWN if own == own else _NO_SPREAD
-            return Estimate(value, value - half, value + half, len(rows), note)
-        if len(rows) == len(scored):
-            ends = np.quantile(drawn - drawn.mean(), [1.0 - tail, tail], method="weibull")
-            return Estimate(value, value + float(ends[0]), value + float(ends[1]), len(rows), _SHARED)
-        everybody = np.nansum(column(scored, "sd") ** 2)
-        shared = (
-            max(float(np.var(drawn, ddof=1)) - float(everybody), 0.0) * (value / total if total else 0.0) ** 2
+        told = (
+            _independent(rows, plan.confidence)
+            if drawn is None
+            else _with_draws(rows, scored, drawn, plan.confidence)
         )
-        half = float(norm.ppf(tail)) * math.sqrt(shared + (own if own == own else 0.0))
-        return Estimate(value, value - half, value + half, len(rows), _SHARED)
+        return told if off is None else _as_off_as_before(told, *off)
 
-    return [Evidence("clv", scored, _mean_of(equity)), Evidence("customer_equity", scored, equity)]
+    days = np.unique(column(scored, "horizon"))
+    note = f"within {days[0]:g} days" if len(days) == 1 and math.isfinite(days[0]) else ""
+    return [
+        Evidence("clv", scored, _mean_of(equity), note=note),
+        Evidence("customer_equity", scored, equity, note=note),
+    ]
+
+
+def _independent(rows: pd.DataFrame, confidence: float) -> Estimate:
+    """Return the equity of customers who have nothing but their own chance."""
+    value = math.fsum(column(rows, "clv"))
+    half = _half(math.fsum(column(rows, "sd") ** 2), confidence)
+    return Estimate(value, value - half, value + half, len(rows), _OWN if half == half else _NO_SPREAD)
+
+
+def _with_draws(rows: pd.DataFrame, scored: pd.DataFrame, drawn: FloatArray, confidence: float) -> Estimate:
+    """Return the equity of customers who share the draws' error, too."""
+    value, tail = math.fsum(column(rows, "clv")), 0.5 + confidence / 2.0
+    if len(rows) == len(scored):
+        ends = np.quantile(drawn - drawn.mean(), [1.0 - tail, tail], method="weibull")
+        return Estimate(value, value + float(ends[0]), value + float(ends[1]), len(rows), _SHARED)
+    total, everybody = math.fsum(column(scored, "clv")), float(np.nansum(column(scored, "sd") ** 2))
+    share = value / total if total else 0.0
+    shared = max(float(np.var(drawn, ddof=1)) - everybody, 0.0) * share**2
+    half = _half(shared + float(np.nansum(column(rows, "sd") ** 2)), confidence)
+    return Estimate(value, value - half, value + half, len(rows), _SHARED)
+
+
+def _as_off_as_before(told: Estimate, least: float, most: float) -> Estimate:
+    """Widen an interval until it holds what comes if the model is off as it was on held-out days."""
+    if not math.isfinite(told.lower):
+        return told
+    others = (told.value / (1.0 + most), told.value / (1.0 + least))
+    off = (
+        f"the interval holds that the model's totals were off by {least:+.0%} to {most:+.0%} on held-out days"
+    )
+    note = "" if told.note == _OWN else told.note
+    return told._replace(
+        lower=min(told.lower, *others),
+        upper=max(told.upper, *others),
+        note="; ".join(filter(None, (note, off))),
+    )
+
+
+def _half(variance: float, confidence: float) -> float:
+    return float(norm.ppf(0.5 + confidence / 2.0)) * math.sqrt(variance)
+
+
+def _read_bias(bias: tuple[float, float] | None) -> tuple[float, float] | None:
+    if bias is not None and not -1.0 < bias[0] <= bias[1] < math.inf:
+        raise SettingsError(
+            "equity_bias is how far the predicted total was off, as ends of an interval above -1, such as "
+            f"(-0.2, 0.05); got {bias}."
+        )
+    return bias
 
 
 def _mean_of(equity: Callable[[pd.DataFrame], Estimate]) -> Callable[[pd.DataFrame], Estimate]:

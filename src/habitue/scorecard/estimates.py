@@ -20,6 +20,7 @@ from habitue.numerics.shares import wilson_interval
 
 __all__ = [
     "FULL_COUNT",
+    "TOO_YOUNG",
     "Estimate",
     "Evidence",
     "by_customer",
@@ -33,6 +34,9 @@ __all__ = [
 
 FULL_COUNT = "a full count, without sampling error"
 """Note of numbers that are of the whole base: there is nobody else whom chance could have drawn."""
+
+TOO_YOUNG = "earlier purchases than the log's are not known: too low in its first year if there were any"
+"""Note of numbers that look back at all purchases, where the log has not been there for long."""
 
 
 class Estimate(NamedTuple):

@@ -11,7 +11,7 @@ import pandas as pd
 from habitue.errors import SettingsError
 from habitue.scorecard import tallies
 from habitue.scorecard.buying import of_contracts, of_purchases
-from habitue.scorecard.estimates import Evidence, column, where
+from habitue.scorecard.estimates import TOO_YOUNG, Evidence, column, where
 from habitue.scorecard.plan import Plan
 from habitue.scorecard.service import of_contacts, of_points, of_reviews, of_tickets
 from habitue.scorecard.voices import active_base, of_surveys, on_scale
@@ -21,6 +21,9 @@ __all__ = ["NEEDS_THE_PERIOD_BEFORE", "evidence_of", "has_period_before"]
 
 NEEDS_THE_PERIOD_BEFORE = ("retention_rate", "churn_rate", "revenue_churn")
 """Measures that compare with the period before."""
+
+_LOOKING_BACK = ("purchase_interval",)
+_LONG_ENOUGH = timedelta(days=365)
 
 
 def has_period_before(plan: Plan, period: Period) -> bool:
@@ -57,7 +60,7 @@ def evidence_of(plan: Plan, period: Period, people: pd.DataFrame) -> list[Eviden
         active = where(held, column(held, "ran") > 0)
     if plan.has("transactions"):
         bought = _cut(tallies.purchases(history, period), people)
-        found = [*of_purchases(bought, plan), *found]
+        found = [*_with_beginning(of_purchases(bought, plan), plan, period), *found]
         active = where(bought, column(bought, "visits") > 0)
     if plan.has("feedback"):
         found += _of_feedback(plan, period, people, active)
@@ -69,6 +72,13 @@ def evidence_of(plan: Plan, period: Period, people: pd.DataFrame) -> list[Eviden
         # What is owed at the end of a month is what was known then.
         found += of_points(_cut(tallies.points(replace(history, cutoff=period.end)), people), plan)
     return found
+
+
+def _with_beginning(found: list[Evidence], plan: Plan, period: Period) -> list[Evidence]:
+    """Say of measures that look back at all purchases that the log may not reach back so far."""
+    if period.start - plan.first_day >= _LONG_ENOUGH:
+        return found
+    return [replace(one, note=TOO_YOUNG) if one.measure in _LOOKING_BACK else one for one in found]
 
 
 def _of_feedback(plan: Plan, period: Period, people: pd.DataFrame, active: pd.DataFrame) -> list[Evidence]:

@@ -113,9 +113,18 @@ def _difference(base: pd.DataFrame, is_there: npt.NDArray[np.bool_], columns: Se
         at = int(np.argmax(np.abs(share - in_base)))
         if abs(share[at] - in_base[at]) > widest:
             widest = float(abs(share[at] - in_base[at]))
-            shares = f"{share[at]:.0%} of the answers and is {in_base[at]:.0%} of the base"
-            told = f"{name} {groups[at]} gives {shares}"
+            shares = f"{share[at]:.0%} of the answers and are {in_base[at]:.0%} of the base"
+            told = f"customers with {_said(name, str(groups[at]))} give {shares}"
     return told
+
+
+def _said(name: str, group: str) -> str:
+    """Name a group: that of the scorecard's own band in words, another by its attribute."""
+    if name != "band":
+        return f"{name} {group}"
+    half = {"lately": "the last one late in the period", "earlier": "the last one early in the period"}
+    often, _, when = group.partition(", ")
+    return f"{often}, {half[when]}," if when in half else group
 
 
 def reweighted_nps(
@@ -207,4 +216,4 @@ def reweighted_top(
 
 
 def _note(told: Weighted, who: Respondents) -> str:
-    return f"n_effective {told.n_effective:.0f}; {who.note}"
+    return f"weighted, they say as much as {told.n_effective:,.0f} answers of equal weight; {who.note}"

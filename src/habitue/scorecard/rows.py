@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,8 @@ from habitue.scorecard.plan import Plan
 from habitue.scorecard.windows import Period
 
 __all__ = ["by_column", "by_month", "of_everybody", "without"]
+
+_MOST_NAMED = 5
 
 
 def of_everybody(evidence: Evidence, plan: Plan, period: Period) -> Measure:
@@ -87,9 +89,19 @@ def by_column(evidence: Evidence, name: str, plan: Plan, period: Period) -> list
     told: list[Measure] = []
     for group in sorted(set(shown.values())):
         part = where(rows, groups == group)
-        own = replace(evidence, rows=_one_row_each(part) if name == "channel" else part)
+        note = "; ".join(filter(None, (evidence.note, _together(group, shown))))
+        own = replace(evidence, rows=_one_row_each(part) if name == "channel" else part, note=note)
         told.append(of_everybody(own, plan, replace(period, by=name, group=group)))
     return told
+
+
+def _together(group: str, shown: Mapping[str, str]) -> str:
+    """Say which groups a pool is made of."""
+    members = sorted(name for name, into in shown.items() if into == group and name != group)
+    if not members:
+        return ""
+    more = f" and {len(members) - _MOST_NAMED} more" if len(members) > _MOST_NAMED else ""
+    return f"small groups and the next larger one together: {', '.join(members[:_MOST_NAMED])}{more}"
 
 
 def _one_row_each(part: pd.DataFrame) -> pd.DataFrame:

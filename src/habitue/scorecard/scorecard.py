@@ -25,6 +25,7 @@ from habitue.scorecard.gathering import NEEDS_THE_PERIOD_BEFORE, evidence_of, ha
 from habitue.scorecard.measures import Measure
 from habitue.scorecard.plan import Plan, check_plan
 from habitue.scorecard.rows import by_column, by_month, of_everybody, without
+from habitue.scorecard.untold import untold
 from habitue.scorecard.windows import Period, months_of, whole_period
 
 __all__ = ["Scorecard", "scorecard"]
@@ -49,6 +50,8 @@ class Scorecard:
         The last day before it, and its last day.
     confidence : float
         Of the intervals.
+    notes : tuple of str
+        What the records hold, or what was asked for, that no number tells.
     """
 
     frame: pd.DataFrame
@@ -56,6 +59,7 @@ class Scorecard:
     start: date
     end: date
     confidence: float
+    notes: tuple[str, ...] = ()
 
     def measure(self, name: str, *, by: str = "all", group: str = "all") -> Measure:
         """Return one number.
@@ -91,6 +95,7 @@ class Scorecard:
             "start": str(self.start),
             "end": str(self.end),
             "confidence": self.confidence,
+            "notes": list(self.notes),
             "definitions": dict(self.definitions),
             "rows": rows,
         }
@@ -116,7 +121,14 @@ class Scorecard:
             raise SchemaError(f"This is no scorecard: it lacks {', '.join(sorted(absent))}.")
         days = [{**row, **{name: date.fromisoformat(row[name]) for name in ("start", "end")}} for row in rows]
         start, end = (date.fromisoformat(told[name]) for name in ("start", "end"))
-        return cls(_frame(days), dict(told["definitions"]), start, end, float(told["confidence"]))
+        return cls(
+            _frame(days),
+            dict(told["definitions"]),
+            start,
+            end,
+            float(told["confidence"]),
+            tuple(told.get("notes", ())),
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -144,6 +156,7 @@ def scorecard(
     scores: pd.DataFrame | None = None,
     scores_level: float = 0.8,
     equity_draws: npt.ArrayLike | None = None,
+    equity_bias: tuple[float, float] | None = None,
     point_value: float | None = None,
     asked: Mapping[str, str] | None = None,
     reweight_by: Sequence[str] | None = None,
@@ -173,6 +186,9 @@ def scorecard(
     equity_draws : array_like of shape (n_draws,), optional
         ``hb.clv_distribution(...).total`` of the same customers: customer equity is then as uncertain as the
         parameters of the model.
+    equity_bias : tuple of float, optional
+        Ends of the interval for how far the model's total was off on held-out days, such as (-0.2, 0.05):
+        predicted over actual, less 1. The intervals then hold that, too.
     point_value : float, optional
         Money that a reward point is worth; the liability is told in points where None.
     asked : Mapping[str, str], optional
@@ -207,6 +223,9 @@ def scorecard(
     does not reach back that far the number is missing, and the note says so. In a log with purchases the
     measures of contracts begin with ``contract_``.
 
+    By channel there are active customers, average order value and contacts answered: purchases and contacts
+    have a channel on record, surveys and tickets have none. ``notes`` says so where it is asked for.
+
     Examples
     --------
     >>> import habitue as hb
@@ -226,8 +245,8 @@ def scorecard(
     found = evidence_of(plan, period, people)
     if scores is not None:
         scored = read_scores(scores, people, plan, level=scores_level)
-        found += of_scores(scored, plan, draws=equity_draws)
-    return _card(_rows(found, plan, period, people), period, confidence)
+        found += of_scores(scored, plan, draws=equity_draws, bias=equity_bias)
+    return _card(_rows(found, plan, period, people), period, confidence, untold(plan, period))
 
 
 def _rows(found: list[Evidence], plan: Plan, period: Period, people: pd.DataFrame) -> list[Measure]:
@@ -247,7 +266,10 @@ def _rows(found: list[Evidence], plan: Plan, period: Period, people: pd.DataFram
 
 
 def _too_early(plan: Plan) -> str:
-    return f"the period before is not in the log, which begins on {plan.first_day}"
+    return (
+        f"the period before is not in the log, which begins on {plan.first_day}: it can be told of a shorter "
+        "period (--start)"
+    )
 
 
 def _months(plan: Plan, period: Period, people: pd.DataFrame) -> list[Measure]:
@@ -263,7 +285,7 @@ def _months(plan: Plan, period: Period, people: pd.DataFrame) -> list[Measure]:
     return rows + [row for one in kept.values() for row in by_month(one, plan)]
 
 
-def _card(rows: list[Measure], period: Period, confidence: float) -> Scorecard:
+def _card(rows: list[Measure], period: Period, confidence: float, notes: tuple[str, ...]) -> Scorecard:
     """Put the rows together, those of a measure beside each other."""
     place = {name: at for at, name in enumerate(dict.fromkeys(row.name for row in rows))}
     cut = {name: at for at, name in enumerate(dict.fromkeys(row.by for row in rows))}
@@ -273,4 +295,4 @@ def _card(rows: list[Measure], period: Period, confidence: float) -> Scorecard:
         for row in rows
     ]
     definitions = {row.name: row.definition for row in rows}
-    return Scorecard(_frame(told), definitions, period.start, period.end, confidence)
+    return Scorecard(_frame(told), definitions, period.start, period.end, confidence, notes)

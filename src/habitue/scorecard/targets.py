@@ -20,7 +20,8 @@ import pandas as pd
 from habitue.errors import SettingsError
 from habitue.numerics.level_forecast import LEAST_MONTHS, forecast_level
 from habitue.scorecard.definitions import DEFINITIONS, definition_of
-from habitue.scorecard.target_series import Range, Series, last_month_by, range_of, series_of
+from habitue.scorecard.estimates import TOO_YOUNG
+from habitue.scorecard.target_series import Range, Series, last_month_by, month_number, range_of, series_of
 
 __all__ = [
     "AT_RISK",
@@ -240,7 +241,19 @@ def _assessed(frame: pd.DataFrame, target: Target, confidence: float) -> Assessm
     steps = due - int(series.months[-1])
     if steps <= 0:
         return _judged(target, series, len(series.months) - 1 + steps, unit)
-    return _foretold(target, series, steps, unit, confidence)
+    last, latest = int(series.months[-1]), _latest_month(frame)
+    if due <= latest:
+        note = f"nothing was measured in {_month(due)}, last in {_month(last)}"
+        return Assessment(target, "not measured", math.nan, unit=unit, note=note)
+    young = frame.loc[frame["measure"] == target.metric, "note"].str.contains(TOO_YOUNG, regex=False).any()
+    notes = [f"measured last in {_month(last)}"] if last < latest else []
+    return _foretold(target, series, steps, unit, confidence, (*notes, *([TOO_YOUNG] if young else ())))
+
+
+def _latest_month(frame: pd.DataFrame) -> int:
+    """Return the last month in which anything was measured; 0 where nothing was by month."""
+    months = frame.loc[(frame["by"] == "month") & frame["value"].notna(), "end"]
+    return 0 if months.empty else month_number(months.max())
 
 
 def _judged(target: Target, series: Series, place: int, unit: str) -> Assessment:
@@ -263,7 +276,9 @@ def _judged(target: Target, series: Series, place: int, unit: str) -> Assessment
     )
 
 
-def _foretold(target: Target, series: Series, steps: int, unit: str, confidence: float) -> Assessment:
+def _foretold(
+    target: Target, series: Series, steps: int, unit: str, confidence: float, notes: tuple[str, ...]
+) -> Assessment:
     """Forecast the month that will be judged."""
     ends = range_of(target.metric, unit)
     values, errors = series.straight(ends, confidence)
@@ -286,20 +301,20 @@ def _foretold(target: Target, series: Series, steps: int, unit: str, confidence:
         low,
         high,
         unit,
-        _notes(series, ahead.n_months),
+        "; ".join((*_notes(series, ahead.n_months), *notes)),
     )
 
 
 _ONCE = "measured once, of the whole period"
 
 
-def _notes(series: Series, n_months: int) -> str:
+def _notes(series: Series, n_months: int) -> list[str]:
     told = [] if series.is_monthly else [_ONCE]
     if n_months < LEAST_MONTHS:
         told.append(
             f"fewer than {LEAST_MONTHS} months measured: the level is taken to drift by about 10 % a month"
         )
-    return "; ".join(told)
+    return told
 
 
 def _month(number: int) -> str:

@@ -49,9 +49,10 @@ def on_scale(said: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, dict[str, st
         at = int(np.argmin(fits))
         raise DataError(
             f"{one_or_many(n_off, 'answer is', plural='answers are')} off the scale of the survey, such as "
-            f"{score[at]:g} to {survey[at]} from {low[at]:g} to {high[at]:g}; nps goes from 0 to "
-            "10, csat in whole numbers from scale_min to scale_max. Mend the records, or leave such answers "
-            'out: off_scale = "leave_out" in [scorecard], or --off-scale leave_out.'
+            f"{score[at]:g} to {survey[at]} from {low[at]:g} to {high[at]:g} (customer {said.index[at]}); "
+            "nps goes in whole numbers from 0 to 10, csat from 1 to 5 unless the columns scale_min and "
+            "scale_max say otherwise. Mend the records, or leave such answers out: "
+            'off_scale = "leave_out" in [scorecard], or --off-scale leave_out.'
         )
     left_out = {name: off_scale_note(int((~fits & (survey == name)).sum())) for name in ("nps", "csat")}
     return where(said, fits), left_out
@@ -155,7 +156,8 @@ def _answers(rows: pd.DataFrame) -> int:
 def _columns(base: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
     if plan.reweight_by is not None:
         return plan.reweight_by
-    return tuple(name for name in ("segment", "band") if name in base)
+    # Where all are alike there is nothing to weigh.
+    return tuple(name for name in ("segment", "band") if name in base and len(base[name].unique()) > 1)
 
 
 def active_base(active: pd.DataFrame, plan: Plan) -> pd.DataFrame:

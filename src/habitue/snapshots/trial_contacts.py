@@ -191,7 +191,7 @@ class Drawn:
         is_known = np.zeros(len(customer), dtype=bool)
         for name, customers in known.items():
             is_known |= (campaign == name) & customer.isin(customers.to_list()).to_numpy()
-        self._keep(is_known, "who were no customers at the cutoff")
+        self._keep(is_known, "for not being a customer at the cutoff")
 
     def contaminated(self, told: pd.DataFrame, windows: Mapping[str, Window]) -> pd.Series:
         """Tell whose outcome may have other causes.

@@ -23,11 +23,12 @@ _NO_OPINION = "no text with a sentiment on record"
 
 def _of_survey(survey: str, name: str, unit: str, scale: str, told: str) -> dict[str, Term]:
     """Return the lines of one survey; `scale` says what its scores are, `told` how a score is said."""
-    never, unscored = f"never answered a {name} survey", f"no {name} score on record"
+    a_name = f"an {name}" if name in {"NPS", "effort"} else f"a {name}"
+    never, unscored = f"never answered {a_name} survey", f"no {name} score on record"
     once = f"no two {name} scores to compare"
     return {
         f"{survey}_last": Term(
-            f"Score of the last answer to a {name} survey, {scale}.", unit, _P, _STAYS,
+            f"Score of the last answer to {a_name} survey, {scale}.", unit, _P, _STAYS,
             f"last {name} answer: {told}", unscored,
         ),
         f"{survey}_mean": Term(
@@ -35,11 +36,11 @@ def _of_survey(survey: str, name: str, unit: str, scale: str, told: str) -> dict
             f"{name} answers average {told}", unscored,
         ),
         f"{survey}_worst": Term(
-            f"Lowest score ever given in a {name} survey, {scale}.", unit, _P, _STAYS,
+            f"Lowest score ever given in {a_name} survey, {scale}.", unit, _P, _STAYS,
             f"worst {name} answer: {told}", unscored,
         ),
         f"{survey}_change": Term(
-            f"Score of the last answer to a {name} survey less the mean of those before it, {scale}.",
+            f"Score of the last answer to {a_name} survey less the mean of those before it, {scale}.",
             unit, _P, _STAYS,
             f"last {name} answer differs by {{value}} from those before", once,
             f"last {name} answer as those before",
@@ -49,13 +50,13 @@ def _of_survey(survey: str, name: str, unit: str, scale: str, told: str) -> dict
             phrase=f"{{value}} answers to {name} surveys", zero=never,
         ),
         f"days_since_{survey}": Term(
-            f"Days since the last answer to a {name} survey.", "day", _P,
-            phrase=f"last answered a {name} survey {{value}} ago", missing=never,
-            zero=f"answered a {name} survey on the last day",
+            f"Days since the last answer to {a_name} survey.", "day", _P,
+            phrase=f"last answered {a_name} survey {{value}} ago", missing=never,
+            zero=f"answered {a_name} survey on the last day",
         ),
         f"{survey}_never_answered": Term(
-            f"1 where the customer has never answered a {name} survey, 0 otherwise.", "flag", _P, _LEAVES,
-            f"never answered a {name} survey: {{value}}", zero=f"has answered a {name} survey",
+            f"1 where the customer has never answered {a_name} survey, 0 otherwise.", "flag", _P, _LEAVES,
+            f"never answered {a_name} survey: {{value}}", zero=f"has answered {a_name} survey",
         ),
     }  # fmt: skip
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +14,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from habitue.cli import main
 from habitue.errors import SettingsError
 from habitue.terminal import EventLog, Terminal
 
+# Processes of their own, to be killed, that need not import everything anew.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["habitue.cli", "habitue.pipelines.scoring.batch", "lightgbm", "mlflow.pyfunc"])
 CHURN = ("--model", "habitue-churn/1", "--no-reasons")
 
 
@@ -101,8 +104,9 @@ def test_a_log_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_each_step_from_records_on_it_goes_on(
-    shop: Path, command: Callable[..., Any], tmp_path: Path
+    shop: Path, command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(shop)
     log, hive, work = tmp_path / "habitue.log", tmp_path / "hive", tmp_path / "work"
     ask = ["score", *CHURN, "--output", str(hive), "--work", str(work), "--log", str(log)]
     assert command(shop, "score", *CHURN, "--output", tmp_path / "alone", "--log", log).code == 0
@@ -113,7 +117,7 @@ def test_killed_at_each_step_from_records_on_it_goes_on(
     n_killed = 0
     for n_steps in range(1, len(steps) + 1):
         log.write_text("", encoding="utf-8")
-        n_killed += _killed_after(n_steps, [sys.executable, "-m", "habitue", *ask], shop, log)
+        n_killed += _killed_after(n_steps, ask, log)
         for path in hive.rglob("*.parquet"):  # hidden ones, too
             assert len(pd.read_parquet(path)) == len(expected)
     assert n_killed > len(steps) // 2
@@ -127,13 +131,13 @@ def test_killed_at_each_step_from_records_on_it_goes_on(
     assert list(work.iterdir()) == []
 
 
-def _killed_after(n_steps: int, arguments: list[str], folder: Path, log: Path) -> bool:
+def _killed_after(n_steps: int, arguments: list[str], log: Path) -> bool:
     """Run a command until its log has so many steps, kill it that moment, and tell whether that ended it."""
-    with subprocess.Popen(
-        arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        while process.poll() is None and log.read_text(encoding="utf-8").count('"step"') < n_steps:
-            time.sleep(0.001)
-        process.kill()
-    assert process.returncode in {0, -signal.SIGKILL}
-    return process.returncode != 0
+    process = FORKS.Process(target=main, args=(arguments,))
+    process.start()
+    while process.is_alive() and log.read_text(encoding="utf-8").count('"step"') < n_steps:
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    assert process.exitcode in {0, -signal.SIGKILL}
+    return process.exitcode != 0

@@ -183,6 +183,18 @@ def test_unusual_is_noted_and_lets_pass() -> None:
     assert len(contract.notes) == 6
 
 
+def test_a_campaign_of_ours_is_noted_and_breaks_nothing() -> None:
+    """All were contacted on one day, more often than ever: we did that, and no source is broken."""
+    rows = np.arange(1000)
+    profile = Profile.of(
+        pd.DataFrame({"days_since_contact": 22.0 + rows % 60, "n_contacts_365d": 0.0 + (rows % 9 == 0)})
+    )
+    now = pd.DataFrame({"days_since_contact": 169.0, "n_contacts_365d": 2.0 + rows % 5})
+    contract = check_contract(profile, lambda: [now])
+    assert contract.breaches == []
+    assert {one.column for one in contract.findings} == {"days_since_contact", "n_contacts_365d"}
+
+
 def test_a_column_without_a_value_may_be_of_any_type() -> None:
     """An empty column of a CSV file comes as text, one of Parquet as nothing at all."""
     profile = Profile.of(pd.DataFrame({"rare": [np.nan] * 99 + [1.0], "x": np.arange(100.0)}))

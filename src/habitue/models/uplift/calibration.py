@@ -19,6 +19,9 @@ IntArray = npt.NDArray[np.intp]
 CALIBRATIONS = ("linear", "isotonic", "none")
 """Ways to make effects mean what they say."""
 
+_TWICE = float(np.sqrt(2.0))
+"""By what a slope's error is multiplied, as folds teach each other: see `Calibrated.slope_interval`."""
+
 
 @persistent
 class Calibrated(NamedTuple):
@@ -31,7 +34,8 @@ class Calibrated(NamedTuple):
     average, average_error : float
         The average effect by doubly robust scores, and its standard error.
     slope, slope_error : float
-        What the scores move by where the prediction moves by 1, and its standard error.
+        What the scores move by where the prediction moves by 1, and its standard error, were folds
+        independent.
     kept : float
         Share of a difference between predictions that is kept by "linear", 0 or more.
     centre : float
@@ -92,8 +96,47 @@ class Calibrated(NamedTuple):
         ----------
         confidence : float
             In (0, 1).
+
+        Notes
+        -----
+        Fold k is judged by a learner that saw fold l, and fold l by one that saw fold k: what chance put into
+        both folds alike is counted twice, where errors that take the folds for independent count it once.
+        Where effects do not differ, and predictions are linear in the scores as those of least squares are,
+        the variance of the slope is twice as large as such errors say; where effects differ it is less. Twice
+        is taken always.
+
+        References
+        ----------
+        .. [1] Wager, S. (2024). Sequential validation of treatment heterogeneity. arXiv:2405.05534: on tests
+           that put folds together as if they were independent.
         """
-        return Estimate(self.slope, self.slope_error).interval(confidence)
+        return Estimate(self.slope, _TWICE * self.slope_error).interval(confidence)
+
+    def errors(self, effect: FloatArray) -> FloatArray:
+        r"""Return the standard errors of calibrated effects as means of customers who are predicted alike.
+
+        Parameters
+        ----------
+        effect : ndarray of shape (n,)
+            As the learner tells them.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In the unit of the outcome. Where no slope was estimated, those of the average effect.
+
+        Notes
+        -----
+        Three parts, squared and added: the error of the average effect; that of the slope, times how far the
+        prediction is from the centre; and what the calibrated effect was drawn away from the line
+        :math:`\bar\tau + b \, (\hat\tau - c)`, which is right on average. So customers at the ends are
+        less sure than those in the middle, and stay so where all are told the average effect.
+        """
+        if not np.isfinite(self.slope_error):
+            return np.full(len(effect), self.average_error)
+        apart = effect - self.centre
+        drawn = self.apply(effect) - (self.average + self.slope * apart)
+        return np.sqrt(self.average_error**2 + (_TWICE * self.slope_error * apart) ** 2 + drawn**2)
 
 
 def learn_calibration(

@@ -1,4 +1,4 @@
-"""How uncertain an effect is: by learners of half the customers, and errors of the calibration."""
+"""How uncertain an effect is: by errors of the calibration, and learners of half the customers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def learn_halves(
 def standard_errors(
     effect: ArmEffect, calibrated: Calibrated, halves: list[ArmEffect], matrix: FloatArray
 ) -> FloatArray:
-    """Return the standard error of each customer's effect.
+    """Return standard errors of predicted effects, as mean effects of customers who are predicted alike.
 
     Parameters
     ----------
@@ -84,18 +84,16 @@ def standard_errors(
 
     Notes
     -----
-    The variance between halves of n customers is about that between samples of n: half as many customers
-    make it twice as large, and that they are drawn from the same n halves it again.
+    The square root of two variances: that of calibration (`Calibrated.errors`), and that of the learner, had
+    it seen other customers. The variance between halves of n customers is about that between samples of n:
+    half as many customers make it twice as large, and that they are drawn from the same n halves it again.
+    It counts in full where differences are kept in part or not at all: who was to gain more is then not
+    known, not nobody.
 
     References
     ----------
     .. [1] Wager, S., Hastie, T. & Efron, B. (2014). Confidence intervals for random forests. JMLR 15,
        1625-1651.
     """
-    kept = 1.0 if calibrated.method == "none" else calibrated.kept
-    if kept == 0.0:
-        return np.full(len(matrix), calibrated.average_error)
-    of_slope = calibrated.slope_error if np.isfinite(calibrated.slope_error) else 0.0
-    apart = effect.predict(matrix) - calibrated.centre
     spread = np.array([half.predict(matrix) for half in halves]).var(axis=0, ddof=1)
-    return np.sqrt(calibrated.average_error**2 + (of_slope * apart) ** 2 + kept**2 * spread)
+    return np.sqrt(calibrated.errors(effect.predict(matrix)) ** 2 + spread)

@@ -102,9 +102,7 @@ class UpliftModel(BaseEstimator):
     Signals are weak: trees are few and small, by the loss on unseen customers, and may be none. The line
     through doubly robust scores of unseen customers says what is left: a slope of 1 means that predicted
     differences are real, an interval of the slope that holds 0 that none were found. Differences are kept by
-    as much as the slope is certain, and the mean of predictions is the average effect. As unseen customers
-    also say how many trees there are, an interval above 0 comes by chance somewhat more often than its
-    confidence says.
+    as much as the slope is certain, and the mean of predictions is the average effect.
 
     References
     ----------
@@ -282,7 +280,7 @@ class UpliftModel(BaseEstimator):
         return pd.DataFrame(told, index=_index(X), columns=self.arms_)
 
     def predict_interval(self, X: CustomerTable, confidence: float = 0.9) -> EffectBounds:
-        """Return intervals around predicted effects.
+        """Return intervals around predicted effects: of the mean effect of customers predicted alike.
 
         Parameters
         ----------
@@ -303,12 +301,13 @@ class UpliftModel(BaseEstimator):
 
         Notes
         -----
-        They cover what the model would say on average over other samples of as many customers: the spread
-        between learners of half the customers each, which for independent customers is that between samples
-        of the full size, joined with the errors of the average effect and of the slope. They do not cover
-        what the learner cannot say, as small and few trees draw effects towards the average; where the
-        slope's interval holds 0 they are those of the average effect. The outcome of one customer varies far
-        more.
+        An interval is of the mean effect of customers who are predicted alike, and holds that at least as
+        often as it says. It is not one of a single customer's effect, which features the trees made nothing
+        of may move further. How far cannot be told without more assumptions: by doubly robust scores, errors
+        of two learners can be held against each other, but of none alone is it known how large they are.
+        Joined are the errors of the average effect and of the slope, what shrinkage took away, and the spread
+        between learners of half the customers each. Customers who are predicted far from the mean have wider
+        intervals, those of no found differences among them. The outcome of one customer varies far more.
         """
         if not 0.0 < confidence < 1.0:
             raise SettingsError(f"expected confidence in (0, 1), got {confidence!r}; 0.9 is usual.")
@@ -372,9 +371,8 @@ class UpliftModel(BaseEstimator):
     def calibration_(self) -> pd.DataFrame:
         """Calibration slope of each arm, its 95 % interval, the share kept, and whether it is above 0.
 
-        A slope of 1 is ideal; ``found`` is whether the interval is above 0. It is too ready to say so: in
-        samples of 4,000 customers whom a contact changed nothing, the DR-learner with the folds it has by
-        default found differences in 16 of 200 (yes or no) and 11 of 200 (spend), where 5 are due to chance.
+        A slope of 1 is ideal; ``found`` is whether the interval is above 0, which it is by chance in about
+        one of forty. The interval allows for folds having taught each other (`Calibrated.slope_interval`).
         """
         rows: dict[str, tuple[float | bool, ...]] = {}
         for name, one in self.calibrated_.items():

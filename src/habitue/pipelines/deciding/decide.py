@@ -27,14 +27,19 @@ from habitue.decisions.measured_effects import measured_effects
 from habitue.decisions.offers import Offer
 from habitue.decisions.value_at_stake import reached_share, value_at_stake
 from habitue.errors import SettingsError
+from habitue.pipelines.deciding.contract_prices import worth_of_contracts
 from habitue.pipelines.deciding.inputs import Known, Scores, contacts_made, known_customers
 from habitue.pipelines.deciding.measured import learned_offers, uplift_of
 from habitue.pipelines.deciding.parts import Parts, Round
 from habitue.pipelines.deciding.telling import facts_of
 from habitue.pipelines.offers import DecideSettings, Offers
 from habitue.records import CustomerLog
+from habitue.vocabulary import one_or_many
 
 __all__ = ["Decision", "Round", "decide"]
+
+_LEAST = 0.01
+"""Money: a contact that gains less is left out."""
 
 Progress = Callable[[str], None]
 
@@ -103,12 +108,8 @@ def decide(
         Where scores cannot be used.
     """
     tell = progress or (lambda _: None)
-    if not 0.0 <= asked.explore < 1.0 or asked.valid_days < 0:
-        raise SettingsError(
-            f"Exploring needs a probability in [0, 1), and a list is valid for 0 days or more; got "
-            f"{asked.explore!r} and {asked.valid_days!r}."
-        )
-    settings = offers.decide
+    _check(asked, scores.cutoff)
+    scores, settings = worth_of_contracts(log, scores, offers.decide)
     learned, told_of_trials = learned_offers(
         offers.offers,
         measured,
@@ -125,11 +126,11 @@ def decide(
         margin=settings.margin,
         leaver_share=settings.leaver_share,
         interval=scores.interval or 0.8,
+        consistent=scores.value_days is not None,
     )
     assumptions = draw_assumptions(learned, value_error=settings.value_error, random_state=asked.seed)
-    uplift = uplift_of(
-        log, scores, learned, settings, stakes.customers, seed=asked.seed, tell=tell, wanted=asked.uplift
-    )
+    worth = pd.Series(stakes.clv, stakes.customers)
+    uplift = uplift_of(log, scores, learned, settings, worth, seed=asked.seed, tell=tell, wanted=asked.uplift)
     gains = expected_gains(
         stakes,
         assumptions,
@@ -145,9 +146,35 @@ def decide(
     drawn = _drawn(plan, gains, learned, settings, asked)
     tell("telling")
     return _decision(
-        Parts(scores, learned, settings, asked, known, stakes, assumptions, gains, plan, drawn, uplift),
+        Parts(
+            scores,
+            learned,
+            settings,
+            asked,
+            known,
+            stakes,
+            assumptions,
+            gains,
+            plan,
+            drawn,
+            uplift,
+            stated=offers.offers,
+        ),
         told_of_trials,
     )
+
+
+def _check(asked: Round, cutoff: date) -> None:
+    if not 0.0 <= asked.explore < 1.0 or asked.valid_days < 0:
+        raise SettingsError(
+            f"Exploring needs a probability in [0, 1), and a list is valid for 0 days or more; got "
+            f"{asked.explore!r} and {asked.valid_days!r}."
+        )
+    if asked.day < cutoff:
+        raise SettingsError(
+            f"Contacts are made after the cutoff of the scores, {cutoff}; got the day {asked.day}. Name a "
+            "later day, or scores of an earlier cutoff."
+        )
 
 
 def _may(
@@ -172,8 +199,9 @@ def _plan(
 ) -> Allocation:
     fairness = _fairness(settings, known)
     groups = {limit.attribute: known.attributes[limit.attribute].to_numpy(dtype=object) for limit in fairness}
+    idle = (gains.expected >= 0.0) & (gains.expected < _LEAST)
     return allocate(
-        gains.expected,
+        gains.expected.mask(idle),
         gains.cost,
         budget=settings.budget if asked.budget is None else asked.budget,
         capacity={offer.name: offer.capacity for offer in offers if offer.capacity is not None},
@@ -261,4 +289,16 @@ def _decision(parts: Parts, told_of_trials: Mapping[str, Any]) -> Decision:
         names=[offer.name for offer in parts.offers],
     )
     facts = facts_of(parts, assigned, used, told_of_trials)
+    facts["sentences"] = [*parts.known.notes, *facts["sentences"], *_several(parts.plan)]
     return Decision(asked, actions, assigned, parts.plan, gains, facts)
+
+
+def _several(plan: Allocation) -> list[str]:
+    """Say what cannot be known where customers get several offers at once."""
+    n = int((plan.taken.sum(axis=1) > 1).sum())
+    if not n:
+        return []
+    return [
+        f"{one_or_many(n, 'customer gets', plural='customers get')} several offers: their gains are added up "
+        "as if one did not change what another does, and what each did cannot be told apart afterwards."
+    ]

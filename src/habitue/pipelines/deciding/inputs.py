@@ -1,7 +1,6 @@
 """What a decision rests on: the newest scores, what is known of customers, and who must be left alone.
 
-Who must not be contacted is found here and nowhere else (`never_contacted`): who opted out, by an event or an
-attribute, who is not contactable, and who did not consent where consent is on record.
+Who must not be contacted is for `habitue.pipelines.contact_rules` to say.
 """
 
 from __future__ import annotations
@@ -16,20 +15,18 @@ import sqlglot
 from sqlglot import exp
 
 from habitue.decisions.offers import Offer
-from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.errors import DataError, SchemaError
 from habitue.experiments.assignment import CONTROL
 from habitue.features import FEATURES
+from habitue.pipelines.contact_rules import asked_of, customers_at, left_alone
 from habitue.pipelines.offers import DecideSettings
 from habitue.pipelines.scoring.targets import Target
 from habitue.records import CustomerLog
-from habitue.records.engine import quoted
-from habitue.records.history import History
-from habitue.records.schema import CONSENT, CONTACTABLE
 from habitue.snapshots import Window, take_snapshot
 
-__all__ = ["Known", "Scores", "contacts_made", "known_customers", "never_contacted", "newest_scores"]
+__all__ = ["Known", "Scores", "as_in", "contacts_made", "known_customers", "newest_scores"]
 
-_YES = ("true", "yes", "y", "1", "1.0", "t")
+_NEEDED = frozenset({"churn_probability", "clv"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,8 @@ class Scores:
         What the batch says of itself.
     label : str
         In words.
+    value_days : int, optional
+        Days ahead within which the clv counts, where it is not the horizon.
     """
 
     frame: pd.DataFrame
@@ -55,6 +54,7 @@ class Scores:
     horizon: int
     manifest: dict[str, Any]
     label: str
+    value_days: int | None = None
 
     @property
     def interval(self) -> float | None:
@@ -75,43 +75,54 @@ class Known:
         Attributes alone, same index.
     never : Index
         Customers who must not be contacted.
+    notes : tuple of str
+        Answers on consent that could not be read.
     """
 
     table: pd.DataFrame
     attributes: pd.DataFrame
     never: pd.Index
+    notes: tuple[str, ...] = ()
 
 
-def newest_scores(target: Target, *, known_until: date) -> Scores:
-    """Read the newest batch that holds both a chance of leaving and a value.
+def newest_scores(
+    target: Target, *, known_until: date, because: str = "the records end on", with_value: bool = True
+) -> Scores:
+    """Read the batch of a day that holds both a chance of leaving and a value; the newest such.
 
     Parameters
     ----------
     target : Target
         Where `habitue score` writes.
     known_until : date
-        The last day of the records.
+        That day: the last one that counts.
+    because : str
+        Where the day comes from, as the message says it before naming the day.
+    with_value : bool
+        Whether a value is needed: with contracts alone their prices tell it.
 
     Raises
     ------
     DataError
-        Where there is no such batch, or it is of another day than the records.
+        Where there is no such batch.
     """
+    needed = _NEEDED if with_value else _NEEDED - {"clv"}
     keys = sorted(target.batches(), key=lambda key: (key.cutoff, len(key.models)), reverse=True)
-    for key in keys:
+    for key in [key for key in keys if key.cutoff == known_until]:
         frame = target.read(key)
-        if {"churn_probability", "clv"} <= set(frame.columns):
-            if key.cutoff != known_until:
-                raise DataError(
-                    f"The newest scores in {target.label} are as of {key.cutoff}, the records end on "
-                    f"{known_until}: what to do now would rest on another day. Score again (habitue score), "
-                    f"or name the day of the scores with --cutoff {key.cutoff}."
-                )
+        if set(frame.columns) >= needed:
             manifest = target.finished(key) or {}
             return Scores(frame.set_index("customer_id"), key.cutoff, key.horizon, manifest, key.label)
+    there = next((key.cutoff for key in keys if set(target.read(key).columns) >= needed), None)
+    if there is None:
+        raise DataError(
+            f"There are no whole scores in {target.label} with {' and '.join(sorted(needed))}; make them "
+            "with `habitue score`, which asks every champion. A file that was changed since does not count."
+        )
     raise DataError(
-        f"There are no scores in {target.label} with both churn_probability and clv; make them with "
-        "`habitue score`, which asks both champions."
+        f"{because[0].upper()}{because[1:]} {known_until}, the newest scores in {target.label} are as of "
+        f"{there}: what to do now would rest on another day. Score that day (habitue score --cutoff "
+        f"{known_until}), or decide on the day of the scores (--cutoff {there})."
     )
 
 
@@ -136,10 +147,10 @@ def known_customers(
     SchemaError
         Where customers of the scores are not those of the records.
     SettingsError
-        Where a column of consent, of opting out or of a limit of fairness is not there.
+        Where a column of consent or of opting out is not there, or says nothing that can be read.
     """
-    attributes = _attributes(log, scores, scores.cutoff)
-    table = _as_in(log, scores)
+    table = as_in(log, scores)
+    attributes = customers_at(log, table.index, scores.cutoff)
     own = [name for name in attributes.columns if name not in table]
     table = table.join(attributes[own])
     names = _named_features(offers, list(table.columns))
@@ -147,49 +158,8 @@ def known_customers(
         X = take_snapshot(log, Window(scores.cutoff, scores.horizon), names).X
         table = table.join(X[[name for name in names if name in X]])
     # Who refused after the cutoff refused: the last word counts, whatever the day of the scores.
-    latest = _attributes(log, scores, log.observed_until)
-    return Known(table, attributes, never_contacted(log, table.index, latest, decide))
-
-
-def never_contacted(
-    log: CustomerLog, customers: pd.Index, attributes: pd.DataFrame, decide: DecideSettings
-) -> pd.Index:
-    """Return who must not be contacted, whatever they are worth.
-
-    Parameters
-    ----------
-    log : CustomerLog
-        The records; an event of opting out counts whenever it was.
-    customers : Index
-        Who was scored.
-    attributes : DataFrame
-        Indexed like them: the last that they said.
-    decide : DecideSettings
-        Names the columns and events.
-
-    Raises
-    ------
-    SettingsError
-        Where a column that is named is not there.
-    """
-    off = pd.Series(False, index=customers)
-    asked = ((decide.opt_out, True), (decide.consent, False), (CONSENT, False), (CONTACTABLE, False))
-    for name, says_no in asked:
-        if name is None or (name in {CONSENT, CONTACTABLE} and name not in attributes):
-            continue
-        if name not in attributes:
-            raise SettingsError(
-                f"[decide] names the column {name!r} of the customers' records, which is not there; there "
-                f"are: {', '.join(map(str, attributes.columns)) or 'none'}."
-            )
-        said = attributes[name].map(_is_yes).fillna(False).astype(bool)
-        off |= said if says_no else ~said
-    if "events" in log.kinds and decide.opt_out_events:
-        words = {f"word_{n}": word.strip().lower() for n, word in enumerate(decide.opt_out_events)}
-        places = ", ".join(f"${name}" for name in words)
-        sql = f"SELECT DISTINCT customer_id FROM events WHERE lower(trim(event)) IN ({places})"
-        off |= customers.isin(log.engine.frame(sql, words)["customer_id"].to_numpy())
-    return customers[off.to_numpy()]
+    alone = left_alone(log, table.index, decide.contact_rules)
+    return Known(table, attributes, alone.customers, alone.notes)
 
 
 def contacts_made(log: CustomerLog, until: date) -> pd.DataFrame | None:
@@ -214,28 +184,29 @@ def contacts_made(log: CustomerLog, until: date) -> pd.DataFrame | None:
     columns = [name for name in ("customer_id", "timestamp", "channel", "offer") if name in there]
     control = f" WHERE arm IS NULL OR lower(arm) <> '{CONTROL}'" if "arm" in there else ""
     sql = f"SELECT {', '.join(columns)} FROM ({history.relation('contacts')}) AS contacts{control}"
-    return _asked(history, sql)
+    return asked_of(history, sql)
 
 
-def _attributes(log: CustomerLog, scores: Scores, until: date) -> pd.DataFrame:
-    """Return attributes of the scored customers; who did not consent where that is on record has none."""
-    index = _as_in(log, scores).index
-    if "customers" not in log.kinds:
-        return pd.DataFrame(index=index)
-    history = log.until(until)
-    names = ", ".join(quoted(name) for name in history.columns("customers"))
-    sql = f"SELECT {names} FROM ({history.relation('customers')}) AS customers"
-    return _asked(history, sql).set_index("customer_id").reindex(index)
+def as_in(log: CustomerLog, scores: Scores) -> pd.DataFrame:
+    """Return scores with ids as the records have them: a CSV file gives numbers as text.
 
+    Parameters
+    ----------
+    log : CustomerLog
+        The records.
+    scores : Scores
+        Who was scored.
 
-def _asked(history: History, sql: str) -> pd.DataFrame:
-    """Ask for rows; a relation need not name the cutoff, and what is not named must not be bound."""
-    named = {name: value for name, value in history.values.items() if f"${name}" in sql}
-    return history.engine.frame(sql, named)
+    Returns
+    -------
+    DataFrame
+        In the order of ids.
 
-
-def _as_in(log: CustomerLog, scores: Scores) -> pd.DataFrame:
-    """Return scores with ids as the records have them: a CSV file gives numbers as text."""
+    Raises
+    ------
+    SchemaError
+        Where customers of the scores are not those of the records.
+    """
     kind = "contracts" if "transactions" not in log.kinds else "transactions"
     frame = scores.frame
     if log.engine.columns(kind)["customer_id"] == "BIGINT":
@@ -272,9 +243,3 @@ def _named_features(offers: Sequence[Offer], there: Sequence[str]) -> list[str]:
                 if name not in known and name in features:
                     named[features[name]] = None
     return list(named)
-
-
-def _is_yes(value: Any) -> bool:
-    if pd.isna(value):
-        return False
-    return bool(value) if isinstance(value, (bool, int, float)) else str(value).strip().lower() in _YES

@@ -19,6 +19,7 @@ from habitue.errors import AssumptionWarning, DataError, FitError, SettingsError
 from habitue.experiments import RoundsTogether
 from habitue.experiments.assignment import CONTROL
 from habitue.models.uplift.model import UpliftModel
+from habitue.pipelines.deciding.choosing import FittedLearner, fit_chosen
 from habitue.pipelines.deciding.inputs import Scores
 from habitue.pipelines.measuring.rounds import read_measured, rounds_together
 from habitue.pipelines.offers import DecideSettings
@@ -26,7 +27,7 @@ from habitue.records import CustomerLog
 from habitue.snapshots import Window, take_snapshot
 from habitue.snapshots.trials import Trials, take_trials
 
-__all__ = ["Uplift", "learn_effects", "learned_offers", "uplift_of"]
+__all__ = ["Uplift", "learn_effects", "learned_offers", "spread_by_worth", "uplift_of"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +35,10 @@ FloatArray = npt.NDArray[np.float64]
 _FEWEST = 200
 """Customers of an arm, and of its control, from which on effects are learned per customer."""
 _CONFIDENCE = 0.9
+_OF_THOSE_ALIKE = (
+    "Intervals of learned effects are of the mean effect of customers who are predicted alike; what an offer "
+    "does to one of them may lie further away."
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,9 @@ def learned_offers(
     Warns
     -----
     AssumptionWarning
-        Where something was measured of the offers, but within other horizons only.
+        Where something was measured of the offers, but within other horizons only; and where effects are on
+        file under names that no offer has, such as those of an arm that made several offers, while of some
+        offer there is none.
 
     Notes
     -----
@@ -98,6 +105,7 @@ def learned_offers(
     if measured is None:
         return tuple(offers), {}
     _warn_of_other_horizons(offers, measured, horizon)
+    _warn_of_other_names(offers, measured)
     found = {
         metric: rounds_together(measured, metric=metric, horizon=horizon)
         for metric in ("retained", "margin", "spend")
@@ -135,6 +143,21 @@ def _warn_of_other_horizons(offers: Sequence[Offer], measured: Path, horizon: in
         )
 
 
+def _warn_of_other_names(offers: Sequence[Offer], measured: Path) -> None:
+    """Say where effects are on file that are of no offer here, while nothing was measured of some offer."""
+    names, there = {offer.name for offer in offers}, {one.offer for one in read_measured(measured)}
+    if names <= there or not (others := sorted(there - names)):
+        return
+    warnings.warn(
+        f"{measured} holds effects of {', '.join(map(repr, others))}, which no offer here is called: they "
+        f"count for none, and of {', '.join(map(repr, sorted(names - there)))} nothing was measured. An arm "
+        "that made several offers is read as one, as what each of them did cannot be told. Give every offer "
+        "an arm of its own next time.",
+        AssumptionWarning,
+        stacklevel=4,
+    )
+
+
 def _measured_of(
     offer: Offer, found: Mapping[str, Mapping[str, RoundsTogether]], margin: float | None
 ) -> tuple[RoundsTogether | None, float]:
@@ -151,7 +174,7 @@ def uplift_of(
     scores: Scores,
     offers: Sequence[Offer],
     settings: DecideSettings,
-    customers: pd.Index,
+    worth: pd.Series,
     *,
     seed: int,
     tell: Callable[[str], None],
@@ -169,8 +192,8 @@ def uplift_of(
         Those of which something is to be known.
     settings : DecideSettings
         The share of spend that is margin, where transactions do not tell their margin.
-    customers : Index
-        Whose effects are asked for.
+    worth : Series of shape (n_customers,)
+        Expected margin of those whose effects are asked for, indexed by customer; 0 or more.
     seed : int
         Of the learner.
     tell : callable
@@ -183,8 +206,8 @@ def uplift_of(
     Uplift
         Nothing where no trial of the offers has run its course; the offers' assumptions count then.
     """
-    if not wanted or "contacts" not in log.kinds:
-        return Uplift(None, None, ())
+    if not wanted or "contacts" not in log.kinds or "transactions" not in log.kinds:
+        return Uplift(None, None, ())  # without purchases a trial tells who stayed, which is read out
     names = [offer.name for offer in offers]
     try:
         # Of all offers that were made, whether they are made today or not: a new one has no trial yet.
@@ -197,7 +220,7 @@ def uplift_of(
         return Uplift(None, None, (few, *trials.notes))
     tell(f"learning the effect of {', '.join(learnable)}")
     try:
-        return _learned(log, scores, trials, learnable, settings, customers, seed)
+        return _learned(log, scores, trials, learnable, settings, worth, seed)
     except (DataError, FitError, SettingsError) as error:
         return Uplift(None, None, (f"No effect was learned from contacts: {error}",))
 
@@ -219,18 +242,63 @@ def _learned(
     trials: Trials,
     names: Sequence[str],
     settings: DecideSettings,
-    customers: pd.Index,
+    worth: pd.Series,
     seed: int,
 ) -> Uplift:
     window = Window(scores.cutoff, scores.horizon)
-    X = take_snapshot(log, window, list(trials.features)).X.reindex(customers)
-    model = UpliftModel(learner="DR", random_state=seed)
-    found = learn_effects(trials, X, names, margin=settings.margin, model=model)
-    return replace(found, told=(*trials.notes, *found.told))
+    X = take_snapshot(log, window, list(trials.features)).X.reindex(worth.index)
+    found = learn_effects(trials, X, names, margin=settings.margin, random_state=seed)
+    return spread_by_worth(replace(found, told=(*trials.notes, *found.told)), worth)
+
+
+def spread_by_worth(found: Uplift, worth: pd.Series) -> Uplift:
+    """Spread effects that are told the same of everybody in proportion to expected margin.
+
+    Parameters
+    ----------
+    found : Uplift
+        What was learned.
+    worth : Series of shape (n_customers,)
+        Expected margin of each customer, 0 or more, indexed like the effects.
+
+    Returns
+    -------
+    Uplift
+        With the same mean effect, and standard errors in the same proportion; effects that differ stay.
+
+    Notes
+    -----
+    Where nothing tells who gains more, an average says what an offer adds, not to whom, and a customer who
+    will spend next to nothing cannot have as much added as one who will spend. The effect is taken for a
+    share of what is expected, of no more than the upper tenth of the customers begin with: nobody carries
+    the average alone.
+    """
+    if found.effects is None or found.errors is None or not len(worth):
+        return found
+    flat = [name for name in found.effects if np.ptp(found.effects[name].to_numpy()) == 0.0]
+    most = np.minimum(worth.to_numpy(dtype=np.float64), np.quantile(worth, 0.9))
+    if not flat or not most.mean() > 0.0:
+        return found
+    share = most / most.mean()
+    told = (
+        f"The average effect of {', '.join(map(str, flat))} is spread in proportion to expected margin: "
+        "nothing told who gains more."
+    )
+    return Uplift(
+        found.effects.assign(**{name: found.effects[name] * share for name in flat}),
+        found.errors.assign(**{name: found.errors[name] * share for name in flat}),
+        (*found.told, told),
+    )
 
 
 def learn_effects(
-    trials: Trials, X: pd.DataFrame, offers: Sequence[str], *, model: UpliftModel, margin: float = 1.0
+    trials: Trials,
+    X: pd.DataFrame,
+    offers: Sequence[str],
+    *,
+    model: UpliftModel | None = None,
+    margin: float = 1.0,
+    random_state: int = 0,
 ) -> Uplift:
     """Learn what offers add to margin from all campaigns that drew them, and tell it of some customers.
 
@@ -242,10 +310,13 @@ def learn_effects(
         Whose effects are asked for, with the features of the trials.
     offers : sequence of str
         Arms of the trials.
-    model : UpliftModel
-        Its settings are used, with at least two replicates; it stays as it is.
+    model : UpliftModel, optional
+        Its settings are used, with at least two replicates; it stays as it is. Where None, the learner is
+        chosen that ranks unseen customers best.
     margin : float, default 1
         Share of spend that is margin, where the trials do not tell margin.
+    random_state : int
+        Seed of what is chosen; a model has its own.
 
     Returns
     -------
@@ -265,18 +336,20 @@ def learn_effects(
     which nobody in it could have had.
     """
     effects, errors, told = pd.DataFrame(index=X.index), pd.DataFrame(index=X.index), list[str]()
-    # Bounds are as many standard errors apart as Student's distribution says.
-    wide = 2.0 * float(student.ppf(0.5 + _CONFIDENCE / 2.0, max(model.n_replicates - 1, 1)))
     for together in _in_the_same_campaigns(trials, offers):
-        n, fitted = _fitted(trials, together, model, margin)
+        n, (fitted, how) = _fitted(trials, together, model, margin, random_state)
         predicted, bounds = fitted.predict(X), fitted.predict_interval(X, _CONFIDENCE)
+        # Bounds are as many standard errors apart as Student's distribution says.
+        wide = 2.0 * float(student.ppf(0.5 + _CONFIDENCE / 2.0, max(fitted.n_replicates - 1, 1)))
         for name in together:
             effects[name] = predicted[name]
             errors[name] = ((bounds.upper[name] - bounds.lower[name]) / wide).clip(lower=1e-9)
             told.append(
-                f"The effect of {name} was learned from {n:,} rows of trials; it takes the place of what the "
-                "offer is assumed to do."
+                f"The effect of {name} was learned from {n:,} contacts and controls of trials; it takes "
+                "the place of what the offer is assumed to do."
             )
+        told += [how] if how else []
+    told.append(_OF_THOSE_ALIKE)
     return Uplift(effects.loc[:, list(offers)], errors.loc[:, list(offers)], tuple(told))
 
 
@@ -290,19 +363,19 @@ def _in_the_same_campaigns(trials: Trials, names: Sequence[str]) -> list[list[st
 
 
 def _fitted(
-    trials: Trials, names: Sequence[str], model: UpliftModel, margin: float
-) -> tuple[int, UpliftModel]:
+    trials: Trials, names: Sequence[str], model: UpliftModel | None, margin: float, random_state: int
+) -> tuple[int, FittedLearner]:
     """Learn what some offers do, from the campaigns that they were drawn in; say from how many rows."""
     money = trials.y["margin"] if "margin" in trials.y else trials.y["spend"] * margin
     rows, chance = _comparable(trials, names)
-    fitted = cast("UpliftModel", clone(model)).fit(
-        trials.X[rows].reset_index(drop=True),
-        money.to_numpy(dtype=np.float64)[rows],
-        trials.arm.to_numpy(dtype=object)[rows].astype(str),
-        chance[rows],
-        groups=trials.customer_id.to_numpy()[rows],
-    )
-    return int(rows.sum()), fitted
+    X, arm = trials.X.loc[rows].reset_index(drop=True), trials.arm.to_numpy(dtype=object)[rows].astype(str)
+    y, groups = money.to_numpy(dtype=np.float64)[rows], trials.customer_id.to_numpy()[rows]
+    if model is None:
+        fitted = fit_chosen(X, y, arm, chance[rows], groups, random_state=random_state)
+    else:
+        own = cast("UpliftModel", clone(model)).fit(X, y, arm, chance[rows], groups=groups)
+        fitted = FittedLearner(own, "")
+    return len(y), fitted
 
 
 def _comparable(trials: Trials, names: Sequence[str]) -> tuple[BoolArray, FloatArray]:

@@ -82,6 +82,8 @@ class Parts:
         What the lot made of the plan.
     uplift : Uplift
         Effects learned per customer.
+    stated : tuple of Offer
+        As `offers.toml` states them; what was assumed is not told where there are none.
     """
 
     scores: Scores
@@ -95,3 +97,4 @@ class Parts:
     plan: Allocation
     drawn: pd.DataFrame
     uplift: Uplift
+    stated: tuple[Offer, ...] = ()

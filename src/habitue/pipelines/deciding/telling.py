@@ -8,16 +8,21 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from habitue import __version__
 from habitue.decisions.measured_effects import Measured
+from habitue.decisions.plans import plan_profits, profit_of
 from habitue.decisions.policies import compare_policies
 from habitue.decisions.profit_curves import best_shares
 from habitue.decisions.proposals import propose_experiments
 from habitue.decisions.sensitivity import tornado
 from habitue.experiments.assignment import CONTROL
+from habitue.pipelines.deciding.assumed import assumed_of
+from habitue.pipelines.deciding.curves import curves_of
 from habitue.pipelines.deciding.parts import Parts
+from habitue.vocabulary import one_or_many
 
 __all__ = ["facts_of", "plain"]
 
@@ -50,9 +55,11 @@ def facts_of(
         "round": asdict(asked),
         "cutoff": parts.scores.cutoff,
         "horizon": parts.scores.horizon,
+        "value_days": parts.scores.value_days or parts.scores.horizon,
         "settings": parts.settings.model_dump(mode="json"),
         "offers": [asdict(offer) for offer in parts.offers],
         "customers": _customers(parts, assigned, eligible),
+        "contacted": _contacted(parts, assigned, measured),
         "expected_gain": plan.objective,
         "bound": plan.bound,
         "gap": plan.gap,
@@ -63,14 +70,15 @@ def facts_of(
         "sentences": [*plan.sentences, *_notes(parts)],
         "by_offer": _by_offer(parts, assigned),
         "policies": compare_policies(
-            parts.stakes, parts.assumptions, gains, plan.chosen, measured=measured, interval=gains.interval
+            parts.stakes, parts.assumptions, gains, plan.taken, measured=measured, interval=gains.interval
         ).to_dict("records"),
-        "sensitivity": tornado(parts.stakes, parts.assumptions, plan.chosen, measured=measured).to_dict(
+        "sensitivity": tornado(parts.stakes, parts.assumptions, plan.taken, measured=measured).to_dict(
             "records"
         ),
         "best_shares": [
             asdict(one) for one in best_shares(parts.stakes, parts.assumptions, eligible=eligible)
         ],
+        "curves": curves_of(parts.stakes, parts.assumptions, gains, measured=measured),
         "experiments": [
             asdict(one)
             for one in propose_experiments(
@@ -78,7 +86,11 @@ def facts_of(
             )
         ],
         "uplift": list(parts.uplift.told),
+        "learned": sorted(measured),
         "measured": dict(told_of_trials),
+        "assumed": assumed_of(
+            parts.stated, parts.assumptions, told_of_trials, interval=parts.settings.interval
+        ),
     }
     return plain(facts)
 
@@ -95,12 +107,48 @@ def _customers(parts: Parts, assigned: pd.DataFrame, eligible: pd.DataFrame) -> 
     }
 
 
+def _contacted(parts: Parts, assigned: pd.DataFrame, measured: dict[str, Measured]) -> dict[str, Any]:
+    """Return what those are expected to gain and cost who are contacted: the plan less who is left alone."""
+    made = _made(parts, assigned)
+    profits = plan_profits(parts.stakes, parts.assumptions, made, measured=measured)
+    whole = profit_of(profits, interval=parts.gains.interval)
+    gain, cost = parts.gains.expected.to_numpy(), parts.gains.cost.to_numpy()
+    by_offer = [
+        {"offer": name, "n": int(its.sum()), "gain": gain[its, place].sum(), "cost": cost[its, place].sum()}
+        for place, (name, its) in enumerate(zip(parts.plan.offers, made.T, strict=True))
+    ]
+    return {
+        "n": int(made.any(axis=1).sum()),
+        "gain": gain[made].sum(),
+        "cost": cost[made].sum(),
+        "lower": whole.lower,
+        "upper": whole.upper,
+        "p_loss": whole.p_loss,
+        "by_offer": by_offer,
+    }
+
+
+def _made(parts: Parts, assigned: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return who is made which offer, one row a customer, after some were left alone or given another."""
+    contacts = assigned.loc[assigned["arm"] != CONTROL]
+    made = np.zeros(parts.gains.expected.shape, np.bool_)
+    rows = parts.gains.expected.index.get_indexer(pd.Index(contacts["customer_id"]))
+    made[rows, pd.Index(parts.plan.offers).get_indexer(pd.Index(contacts["arm"]))] = True
+    return made
+
+
 def _notes(parts: Parts) -> list[str]:
     said: list[str] = []
+    if parts.scores.value_days is not None:
+        said.append(
+            f"What a customer is worth is told by the price of their contracts, for as long as they "
+            f"are likely to run of the next {one_or_many(parts.scores.value_days, 'day')} "
+            "(value_days in [decide])."
+        )
     if parts.stakes.n_capped:
         said.append(
-            f"The value of {parts.stakes.n_capped:,} customers was cut to what customers likely to stay "
-            "bring at most."
+            f"The value of {one_or_many(parts.stakes.n_capped, 'customer')} likely to leave was held "
+            "to four times their clv, or to what the middle one of those likely to stay brings."
         )
     held = parts.settings.holdout if parts.asked.holdout is None else parts.asked.holdout
     if not held:

@@ -1,37 +1,28 @@
 """Who was assigned to what: lists that `habitue measure assign` or `habitue decide` wrote, or contacts.
 
-A list has the canonical columns of contacts, so that it can be handed in as records, too.
+A list of several experiments is taken apart; one that is none does not hide the others (`readable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pandas as pd
 
-from habitue.errors import DataError, SchemaError, SettingsError
+from habitue.errors import DataError, SchemaError
 from habitue.experiments.assignment import CONTROL, id_text
-from habitue.files import plain_cells, safe_cells
-from habitue.pipelines.files import write_beside
 from habitue.records import CustomerLog
+from habitue.records.yes_or_no import as_answers
 from habitue.vocabulary import one_or_many
 
-__all__ = [
-    "Assignments",
-    "as_assignments",
-    "contacts_of",
-    "experiments_of",
-    "read_assignments",
-    "read_customers",
-    "write_assignments",
-]
+__all__ = ["STRATUM", "Assignments", "as_assignments", "contacts_of", "experiments_of", "readable"]
+
+STRATUM: Final = "stratum"
+"""Column of a list with the segment within which arms were drawn."""
 
 _NEEDED: Final = ("customer_id", "timestamp", "campaign", "arm")
-_FLAGS: Final = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
 @dataclass(frozen=True)
@@ -49,71 +40,19 @@ class Assignments:
         Offer of each arm but the control.
     notes : tuple of str
         What has to be known about it.
+    more : DataFrame
+        The other columns of the list, in the same rows.
     """
 
     experiment: str
     frame: pd.DataFrame
     offers: dict[str, str]
     notes: tuple[str, ...] = ()
-
-
-def read_customers(path: Path) -> pd.DataFrame:
-    """Read a list of customers as it is, ids as text.
-
-    Parameters
-    ----------
-    path : Path
-        CSV or Parquet.
-
-    Raises
-    ------
-    SettingsError
-        There is no such file, or it cannot be read.
-    SchemaError
-        It has no column customer_id.
-    """
-    if not path.is_file():
-        raise SettingsError(f"There is no file {path}; give a CSV or Parquet file with customer_id.")
-    try:
-        if path.suffix.lower() == ".parquet":
-            found = pd.read_parquet(path)
-        else:
-            found = plain_cells(pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False))
-            found = found.mask(found == "")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise SettingsError(f"{path} could not be read as a table: {error}.") from error
-    if "customer_id" not in found.columns:
-        raise SchemaError(
-            f"{path} needs a column customer_id; it has {', '.join(map(str, found.columns))}. Rename one."
-        )
-    return found
-
-
-def read_assignments(paths: Sequence[Path]) -> list[Assignments]:
-    """Read lists of who was assigned to what.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        CSV or Parquet with the columns of contacts.
-
-    Returns
-    -------
-    list of Assignments
-        One an experiment, in the order of their names.
-
-    Raises
-    ------
-    SettingsError, SchemaError, DataError
-        A file or column is missing, or a list cannot be that of an experiment.
-    """
-    if not paths:
-        raise SettingsError("Give at least one list of assignments.")
-    return as_assignments(pd.concat([read_customers(path) for path in paths], ignore_index=True))
+    more: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
 
 def as_assignments(found: pd.DataFrame, *, first_counts: bool = False) -> list[Assignments]:
-    """Take a list apart into its experiments.
+    """Take a list apart into its experiments, all of which must be readable.
 
     Parameters
     ----------
@@ -134,8 +73,49 @@ def as_assignments(found: pd.DataFrame, *, first_counts: bool = False) -> list[A
     SchemaError
         A column is missing.
     DataError
-        A customer is in two arms, an arm or day is missing, or a propensity is not in (0, 1].
+        A customer is in two arms, an arm or day is missing, a propensity is not in (0, 1], or an experiment
+        has no control.
     """
+    return [
+        _one(name, rows, offer, first_counts, found) for name, offer, rows in _apart(_tidy(_checked(found)))
+    ]
+
+
+def readable(
+    found: pd.DataFrame, *, first_counts: bool = False
+) -> tuple[list[Assignments], tuple[DataError, ...]]:
+    """Take a list apart into its experiments, and say which of them are none.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As `as_assignments`.
+    first_counts : bool, default False
+        As `as_assignments`.
+
+    Returns
+    -------
+    tuple of (list of Assignments, tuple of DataError)
+        What can be read out, one or more, and what is wrong with each of the others.
+
+    Raises
+    ------
+    SchemaError, DataError
+        As `as_assignments`, where the list cannot be read at all or holds no experiment.
+    """
+    parts: list[Assignments] = []
+    left: list[DataError] = []
+    for name, offer, rows in _apart(_tidy(_checked(found))):
+        try:
+            parts.append(_one(name, rows, offer, first_counts, found))
+        except DataError as error:
+            left.append(error)
+    if not parts:
+        raise left[0]
+    return parts, tuple(left)
+
+
+def _checked(found: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in _NEEDED if name not in found.columns]
     if lacking:
         raise SchemaError(
@@ -144,18 +124,18 @@ def as_assignments(found: pd.DataFrame, *, first_counts: bool = False) -> list[A
         )
     if found.empty:
         raise DataError("The list of assignments is empty; assign customers first: habitue measure assign.")
-    table = _tidy(found)
-    parts: list[Assignments] = []
+    return found
+
+
+def _apart(table: pd.DataFrame) -> Iterator[tuple[str, str | None, pd.DataFrame]]:
+    """Return each experiment's name, its offer where customers were drawn within one, and its rows."""
     for name, rows in table.groupby("campaign", sort=True):
         named = rows.loc[rows["arm"] == CONTROL, "offer"]
         if len(named) and named.notna().all():
-            parts += [
-                _one(f"{name} ({offer})", own, str(offer), first_counts)
-                for offer, own in rows.groupby("offer", sort=True)
-            ]
+            for offer, own in rows.groupby("offer", sort=True):
+                yield f"{name} ({offer})", str(offer), own
         else:
-            parts.append(_one(str(name), rows, None, first_counts))
-    return parts
+            yield str(name), None, rows
 
 
 def _tidy(found: Any) -> pd.DataFrame:
@@ -189,6 +169,7 @@ def _tidy(found: Any) -> pd.DataFrame:
             "offer": offer,
             "propensity": propensity.astype("float64"),
             "accepted": _accepted(found),
+            "place": range(len(found)),
         }
     )
 
@@ -196,14 +177,16 @@ def _tidy(found: Any) -> pd.DataFrame:
 def _accepted(found: Any) -> Any:
     """Return who took the offer up; missing for all where nobody wrote it down."""
     if "accepted" in found.columns:
-        return found["accepted"].astype("string").str.lower().map(_FLAGS).astype("boolean")
+        return as_answers(found["accepted"])
     # Where nobody has one, the list was written before anybody could answer.
     if "responded_at" in found.columns and found["responded_at"].notna().any():
         return found["responded_at"].notna().astype("boolean")
     return pd.Series(pd.NA, found.index, dtype="boolean")
 
 
-def _one(experiment: str, rows: Any, offer: str | None, first_counts: bool) -> Assignments:
+def _one(
+    experiment: str, rows: Any, offer: str | None, first_counts: bool, found: pd.DataFrame
+) -> Assignments:
     """Return one experiment, each customer once."""
     arms = rows.groupby("id")["arm"].nunique()
     if (arms > 1).any() and not first_counts:
@@ -232,7 +215,8 @@ def _one(experiment: str, rows: Any, offer: str | None, first_counts: bool) -> A
     offers = {str(arm): str(names.iloc[0]) for arm, names in known if str(arm) not in several}
     offers |= {} if offer is None else {str(arm): offer for arm in treated["arm"].unique()}
     columns = ["id", "day", "arm", "propensity", "accepted"]
-    return Assignments(experiment, first.loc[:, columns].reset_index(drop=True), offers, tuple(notes))
+    more = found.iloc[first["place"].to_numpy()].reset_index(drop=True)
+    return Assignments(experiment, first.loc[:, columns].reset_index(drop=True), offers, tuple(notes), more)
 
 
 _CONTACTS: Final = """
@@ -303,52 +287,3 @@ def experiments_of(log: CustomerLog, found: list[Assignments]) -> list[Assignmen
         took = one.frame["id"].isin(list(answered)).astype("boolean")
         made.append(replace(one, frame=one.frame.assign(accepted=took)))
     return made
-
-
-def write_assignments(
-    assigned: pd.DataFrame,
-    path: Path,
-    *,
-    experiment: str,
-    day: date,
-    channel: str | None,
-    offers: dict[str, str],
-) -> Path:
-    """Write who was assigned to what, with the columns of contacts.
-
-    Parameters
-    ----------
-    assigned : DataFrame
-        Of `habitue.experiments.assign`.
-    path : Path
-        CSV, or Parquet by its name.
-    experiment : str
-        Its name, written as the campaign.
-    day : date
-        Of the assignment.
-    channel : str or None
-        By which customers will be contacted.
-    offers : dict of str
-        Offer of each arm; the arm's own name where it is not there.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
-    is_control = assigned["arm"] == CONTROL
-    table = pd.DataFrame(
-        {
-            "customer_id": assigned["customer_id"],
-            "timestamp": day.isoformat(),
-            "campaign": experiment,
-            "channel": pd.Series(channel, assigned.index, dtype="string").mask(is_control),
-            "offer": assigned["arm"].map(lambda arm: offers.get(arm, arm)).astype("string").mask(is_control),
-            "arm": assigned["arm"].astype("string"),
-            "propensity": assigned["propensity"],
-            "randomised": True,
-        }
-    )
-    if path.suffix.lower() == ".parquet":
-        return write_beside(path, lambda to: table.to_parquet(to, index=False))
-    return write_beside(path, lambda to: safe_cells(table).to_csv(to, index=False, lineterminator="\n"))

@@ -16,16 +16,16 @@ import pandas as pd
 from habitue.errors import DataError, SettingsError
 from habitue.experiments import AACheck, Baseline, Design, design, simulate_aa
 from habitue.experiments.design import Correction
-from habitue.pipelines.measuring.outcomes import FALLING_HARMS, OPT_OUTS, Observed, observe
+from habitue.pipelines.contact_rules import ContactRules, left_alone
+from habitue.pipelines.measuring.outcomes import FALLING_HARMS, Observed, observe
 from habitue.records import CustomerLog
 from habitue.records.history import consenting
-from habitue.records.schema import CONTACTABLE
 from habitue.vocabulary import one_or_many
 
 __all__ = ["Base", "base_of", "design_with", "past_customers", "simulate_with"]
 
 _ACTIVE: Final = """
-SELECT DISTINCT CAST(customer_id AS VARCHAR) AS id FROM {kind} WHERE day <= $day{more} ORDER BY 1
+SELECT DISTINCT customer_id FROM {kind} WHERE day <= $day{more} ORDER BY CAST(customer_id AS VARCHAR)
 """
 
 
@@ -38,14 +38,20 @@ class Base:
     customers : DataFrame
         customer_id as text.
     notes : tuple of str
-        Who was left out.
+        Who was left out, and answers on consent that could not be read.
     """
 
     customers: pd.DataFrame
     notes: tuple[str, ...]
 
 
-def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) -> Base:
+def base_of(
+    log: CustomerLog,
+    *,
+    day: date,
+    active_within: int | None = None,
+    rules: ContactRules | None = None,
+) -> Base:
     """Return the customers of a log, without those who must not be contacted.
 
     Parameters
@@ -56,50 +62,39 @@ def base_of(log: CustomerLog, *, day: date, active_within: int | None = None) ->
         What is recorded later is not known; the log's last day where it is before that.
     active_within : int, optional
         Only customers with a purchase within so many days up to then, or with a contract that runs.
+    rules : ContactRules, optional
+        Where it stands who must be left alone.
 
     Raises
     ------
     DataError
         Where nobody is left.
+    SettingsError
+        As `habitue.pipelines.contact_rules.left_alone`.
 
     Notes
     -----
-    Left out are who opted out by an event, who did not say last, where customers were asked, that they
-    are `contactable`, and who did not consent to the use of records.
+    Left out are who opted out by an event up to the day or in a column, who did not say last, where customers
+    were asked, that they are `contactable`, and who did not consent.
     """
     known = min(day, log.observed_until)
     ids = _customers(log, known, active_within)
-    out: set[str] = set()
-    if "events" in log.kinds:
-        names = ", ".join(f"'{name}'" for name in OPT_OUTS)
-        sql = f"SELECT DISTINCT CAST(customer_id AS VARCHAR) FROM events WHERE lower(event) IN ({names})"
-        sql += " AND day <= $day"
-        out = {str(row[0]) for row in log.engine.rows(sql, {"day": known})}
-    may = _contactable(log)
-    kept = [one for one in ids if one not in out and (may is None or one in may)]
-    if not kept:
+    alone = left_alone(log, ids, rules or ContactRules(), until=known)
+    kept = ids.difference(alone.customers, sort=False)
+    if kept.empty:
         raise DataError(
             f"Nobody is left to be assigned on {known}: all of {one_or_many(len(ids), 'customer')} opted out "
             "or must not be contacted."
-            if ids
+            if len(ids)
             else f"Nobody was a customer on {known}. Choose a later day, or drop the condition."
         )
     n_out = len(ids) - len(kept)
     told = f"{one_or_many(n_out, 'customer')} left out who opted out or must not be contacted."
-    notes = (told,) if n_out else ()
-    return Base(pd.DataFrame({"customer_id": kept}), notes)
+    notes = (*((told,) if n_out else ()), *alone.notes)
+    return Base(pd.DataFrame({"customer_id": kept.astype("str").tolist()}, dtype=object), notes)
 
 
-def _contactable(log: CustomerLog) -> set[str] | None:
-    """Return who said that they may be contacted; None where nobody was asked."""
-    condition = consenting(log.engine, log.kinds, CONTACTABLE)
-    if not condition:
-        return None
-    sql = f"SELECT DISTINCT CAST(customer_id AS VARCHAR) FROM customers WHERE {condition}"
-    return {str(row[0]) for row in log.engine.rows(sql)}
-
-
-def _customers(log: CustomerLog, day: date, active_within: int | None) -> list[str]:
+def _customers(log: CustomerLog, day: date, active_within: int | None) -> pd.Index:
     values: dict[str, date] = {"day": day}
     agreed = consenting(log.engine, log.kinds)
     agreed = f" AND {agreed}" if agreed else ""
@@ -113,11 +108,16 @@ def _customers(log: CustomerLog, day: date, active_within: int | None) -> list[s
         ended = "ended_at" in log.engine.columns("contracts")
         more = agreed + (" AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $day)" if ended else "")
         found = log.engine.frame(_ACTIVE.format(kind="contracts", more=more), values)
-    return [str(one) for one in found["id"].tolist()]
+    return pd.Index(found["customer_id"])
 
 
 def past_customers(
-    log: CustomerLog, *, horizon: int, cutoff: date | None = None, active_within: int | None = None
+    log: CustomerLog,
+    *,
+    horizon: int,
+    cutoff: date | None = None,
+    active_within: int | None = None,
+    rules: ContactRules | None = None,
 ) -> Observed:
     """Return what the customers of a past day did afterwards.
 
@@ -130,6 +130,8 @@ def past_customers(
     cutoff : date, optional
         That day; the last one whose horizon the log knows in full where None.
     active_within : int, optional
+        As `base_of`.
+    rules : ContactRules, optional
         As `base_of`.
 
     Raises
@@ -144,9 +146,10 @@ def past_customers(
             f"What happens within {one_or_many(horizon, 'day')} after {day} is not known yet; the log tells "
             f"of {log.first_day} to {log.observed_until}. Choose a shorter horizon or an earlier cutoff."
         )
-    base = base_of(log, day=day, active_within=active_within)
+    base = base_of(log, day=day, active_within=active_within, rules=rules)
     ids = base.customers["customer_id"]
-    return observe(log, pd.DataFrame({"id": ids, "day": pd.Timestamp(day)}, index=ids.index), horizon=horizon)
+    customers = pd.DataFrame({"id": ids, "day": pd.Timestamp(day)}, index=ids.index)
+    return observe(log, customers, horizon=horizon, opt_outs=(rules or ContactRules()).opt_out_events)
 
 
 def _metric(seen: Observed, metric: str) -> Any:
@@ -259,6 +262,11 @@ def simulate_with(
     -------
     list of AACheck
         One a metric.
+
+    Raises
+    ------
+    DataError
+        Where no metric varies.
     """
     rows = np.arange(len(seen.outcomes))
     if n is not None and n < len(rows):
@@ -266,6 +274,11 @@ def simulate_with(
     before = _before(seen)
     hoped = [name for name in seen.outcomes if name in FALLING_HARMS]
     wanted = metrics or tuple(name for name in hoped if seen.outcomes[name].iloc[rows].nunique() > 1)
+    if not wanted:
+        raise DataError(
+            f"Nothing varies between these {one_or_many(len(rows), 'customer')} within the horizon, so that "
+            "there is nothing to be found. Choose another cutoff or a longer horizon."
+        )
     return [
         simulate_aa(
             name,

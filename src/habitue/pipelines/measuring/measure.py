@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import DataError
 from habitue.experiments import Guardrail, MeasuredEffect, Readout, measured_effects, read_out
+from habitue.pipelines.contact_rules import OPT_OUTS
 from habitue.pipelines.files import write_text
 from habitue.pipelines.measuring.assignments import Assignments
-from habitue.pipelines.measuring.outcomes import observe
+from habitue.pipelines.measuring.outcomes import Observed, observe
 from habitue.pipelines.measuring.rounds import write_measured
+from habitue.pipelines.measuring.segments import Segments
 from habitue.records import CustomerLog
 
-__all__ = ["Read", "read_experiment", "write_readouts"]
+__all__ = ["Read", "read_each", "read_experiment", "write_readouts"]
 
 _UNASKED: Final = ("n_returns", "n_tickets", "opted_out", "has_contract")
 """Metrics that nobody hopes to move: read out only where they are asked for or guarded."""
@@ -71,6 +74,8 @@ def read_experiment(
     confidence: float = 0.95,
     adjusted: bool = True,
     planned: int | None = None,
+    segments: Segments | None = None,
+    opt_outs: tuple[str, ...] = OPT_OUTS,
 ) -> Read:
     """Read one experiment out of a log.
 
@@ -92,6 +97,10 @@ def read_experiment(
         Whether what customers did before is made use of.
     planned : int, optional
         As `habitue.experiments.read_out`.
+    segments : Segments, optional
+        Of `habitue.pipelines.measuring.segments.segments_of`: strata, households and covariates.
+    opt_outs : tuple of str, optional
+        Events that say that somebody opted out.
 
     Returns
     -------
@@ -104,7 +113,7 @@ def read_experiment(
     SettingsError
         Where the log cannot give a metric.
     """
-    seen = observe(log, assigned.frame, horizon=horizon)
+    seen = observe(log, assigned.frame, horizon=horizon, opt_outs=opt_outs)
     guarded = tuple(one.metric for one in guardrails)
     wanted = metrics or tuple(name for name in seen.outcomes if name not in _UNASKED)
     columns = list(dict.fromkeys([*wanted, *guarded]))
@@ -117,8 +126,10 @@ def read_experiment(
         seen.outcomes.loc[:, columns],
         frame["arm"].to_numpy(dtype=object),
         propensity=_chances(frame),
-        baseline=seen.baseline if adjusted else None,
+        baseline=_before(seen, segments, adjusted=adjusted),
         complied=_uptake(frame),
+        strata=None if segments is None else _rows(segments.strata, seen),
+        clusters=None if segments is None else _rows(segments.clusters, seen),
         matured=seen.matured,
         guardrails=guardrails,
         confidence=confidence,
@@ -134,6 +145,19 @@ def read_experiment(
     )
     notes = (*assigned.notes, *seen.notes, *readout.notes)
     return Read(assigned.experiment, readout, tuple(measured), horizon, notes)
+
+
+def _rows(values: pd.Series | None, seen: Observed) -> npt.NDArray[np.object_] | None:
+    """Return what is known of the customers who are read out."""
+    return None if values is None else values.iloc[seen.rows].to_numpy(dtype=object)
+
+
+def _before(seen: Observed, segments: Segments | None, *, adjusted: bool) -> pd.DataFrame | None:
+    """Return the numbers that were known before: what customers did, and covariates that were named."""
+    parts = [seen.baseline] if adjusted else []
+    if segments is not None and segments.covariates is not None:
+        parts.append(segments.covariates.iloc[seen.rows].set_axis(seen.baseline.index))
+    return pd.concat(parts, axis=1) if parts else None
 
 
 def _refuse_immature(frame: pd.DataFrame, matured: Any, log: CustomerLog, horizon: int) -> None:
@@ -157,6 +181,48 @@ def _uptake(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]] |
     if accepted.isna().all():
         return None
     return accepted.fillna(False).to_numpy(dtype=np.bool_)
+
+
+def read_each(
+    found: Sequence[Assignments],
+    none: Sequence[DataError],
+    read_one: Callable[[Assignments], Read],
+    *,
+    named: bool,
+) -> tuple[list[Read], list[str]]:
+    """Read experiments out; one that cannot be is an error where it was asked for by name, else left out.
+
+    Parameters
+    ----------
+    found : sequence of Assignments
+        Experiments.
+    none : sequence of DataError
+        What is wrong with those that are none.
+    read_one : callable
+        Reads one out.
+    named : bool
+        Whether each was asked for by name.
+
+    Returns
+    -------
+    tuple of (list of Read, list of str)
+        One or more, and why the others were left out.
+
+    Raises
+    ------
+    DataError
+        Where none can be read out, or one that was asked for cannot.
+    """
+    read: list[Read] = []
+    wrong = list(none)
+    for one in found:
+        try:
+            read.append(read_one(one))
+        except DataError as error:
+            wrong.append(DataError(f"{one.experiment}: {error}"))
+    if wrong and (named or not read):
+        raise wrong[-1]
+    return read, [str(one) for one in wrong]
 
 
 def write_readouts(read: Sequence[Read], folder: Path) -> tuple[Path, Path]:

@@ -16,14 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from habitue.errors import DataError, SettingsError
+from habitue.pipelines.contact_rules import OPT_OUTS, opted_out_sql
 from habitue.records import CustomerLog
 from habitue.records.history import consenting
 from habitue.vocabulary import one_or_many
 
-__all__ = ["FALLING_HARMS", "OPT_OUTS", "Observed", "metrics_of", "observe"]
-
-OPT_OUTS: Final = ("unsubscribe", "unsubscribed", "opt_out", "opted_out", "optout")
-"""Events that say that somebody wants to hear no more."""
+__all__ = ["FALLING_HARMS", "Observed", "metrics_of", "observe"]
 
 FALLING_HARMS: Final = frozenset({"spend", "margin", "retained", "n_purchases", "has_contract"})
 """Metrics that get worse by falling; all others by rising."""
@@ -122,7 +120,12 @@ def _has_margin(log: CustomerLog) -> bool:
 
 
 def observe(
-    log: CustomerLog, customers: pd.DataFrame, *, horizon: int, metrics: tuple[str, ...] = ()
+    log: CustomerLog,
+    customers: pd.DataFrame,
+    *,
+    horizon: int,
+    metrics: tuple[str, ...] = (),
+    opt_outs: tuple[str, ...] = OPT_OUTS,
 ) -> Observed:
     """Tell what customers did in the days after a day of their own, and before it.
 
@@ -136,6 +139,8 @@ def observe(
         Days.
     metrics : tuple of str, default ()
         Only these; all that the log gives where empty.
+    opt_outs : tuple of str, optional
+        Events that say that somebody opted out.
 
     Returns
     -------
@@ -159,7 +164,7 @@ def observe(
     if lacking:
         raise SettingsError(f"This log cannot give {', '.join(lacking)}; it gives {', '.join(possible)}.")
     with _registered(log, customers):
-        table = _joined(log, len(customers), horizon)
+        table = _joined(log, len(customers), horizon, opt_outs)
     known = table["days_known"].notna().to_numpy()
     notes = _unknown(customers, known)
     table = table.loc[known].fillna({name: 0.0 for name in table if not name.startswith("days_")})
@@ -192,7 +197,7 @@ def _registered(log: CustomerLog, customers: pd.DataFrame) -> Generator[None]:
         log.engine.unregister(_TABLE)
 
 
-def _joined(log: CustomerLog, n: int, horizon: int) -> pd.DataFrame:
+def _joined(log: CustomerLog, n: int, horizon: int, opt_outs: tuple[str, ...]) -> pd.DataFrame:
     """Return one row a customer, missing where nothing was recorded."""
     days = {"horizon": horizon}
     main = "transactions" if "transactions" in log.kinds else "contracts"
@@ -209,17 +214,17 @@ def _joined(log: CustomerLog, n: int, horizon: int) -> pd.DataFrame:
     if "tickets" in log.kinds:
         parts.append(log.engine.frame(_COUNTS.format(name="n_tickets", kind="tickets", which=""), days))
     if "events" in log.kinds:
-        which = " AND lower(t.event) IN ({})".format(", ".join(f"'{name}'" for name in OPT_OUTS))
-        parts.append(log.engine.frame(_COUNTS.format(name="opted_out", kind="events", which=which), days))
+        condition, words = opted_out_sql(opt_outs, "t.event")
+        sql = _COUNTS.format(name="opted_out", kind="events", which=f" AND {condition}")
+        parts.append(log.engine.frame(sql, {**days, **words}))
     table = pd.DataFrame(index=pd.RangeIndex(n, name="row"))
     for part in parts:
         table = table.join(part.set_index("row").astype("float64"))
-    if main == "contracts":
-        return table.rename(columns={"has_contract": "retained", "has_contract_before": "retained_before"})
-    table = table.assign(retained=(table["n_purchases"] > 0).astype("float64"))
     if "opted_out" in table:
         table = table.assign(opted_out=(table["opted_out"] > 0).astype("float64"))
-    return table
+    if main == "contracts":
+        return table.rename(columns={"has_contract": "retained", "has_contract_before": "retained_before"})
+    return table.assign(retained=(table["n_purchases"] > 0).astype("float64"))
 
 
 def _unknown(customers: pd.DataFrame, known: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from habitue.errors import SchemaError
+from habitue.features import FEATURES
 from habitue.numerics.quantile_bins import in_bins
 from habitue.snapshots.column_profile import ColumnProfile, numbers_of
 from habitue.snapshots.profile import Profile
@@ -29,6 +30,8 @@ HISTORY: Final = ("frequency", "recency", "T")
 
 _CALENDAR: Final = frozenset({"cutoff_day_of_year"})
 """The same for everybody and another at each cutoff: neither a range nor being constant means anything."""
+_OURS: Final = frozenset(one.name for one in FEATURES if one.kind == "contacts")
+"""What we did to customers, not what they did: a campaign moves it at once, and no source is broken."""
 _CHANCE: Final = 1e-6
 _FEWER_BREACH, _FEWER_NOTE = 0.5, 0.8
 _MISSING_BREACH, _MISSING_NOTE = 0.3, 0.1
@@ -257,7 +260,9 @@ def column_findings(
     else:
         yield from _missing(name, learned, seen.profile)
         rule = _levels if learned.levels is not None else _numbers
-        yield from rule(name, learned, seen, limits)
+        for finding in rule(name, learned, seen, limits):
+            moved = name in _OURS and finding.what in {"range", "constant"}
+            yield replace(finding, severity="note") if moved else finding
 
 
 def _missing(name: str, learned: ColumnProfile, now: ColumnProfile) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -39,22 +40,36 @@ __all__ = [
 class SimulatedBusiness:
     """A log of all kinds of record, and what no record tells.
 
-    Attributes
-    ----------
-    log : CustomerLog
-        The records, through the door.
-    truth : DataFrame
-        Indexed by customer_id: satisfaction, habit, switching_cost (latent, in (0, 1)), hazard (chance a day
-        to leave by own choice), left_at (NaT where still there at the end of the log) and left_reason
-        (voluntary or involuntary).
-    frames : Mapping[str, DataFrame]
-        The tables just as they were fed to the log, by kind.
+    Each is made when it is first asked for.
     """
 
-    log: CustomerLog
-    truth: pd.DataFrame
-    frames: Mapping[str, pd.DataFrame]
     _future: Future = field(repr=False)
+
+    @cached_property
+    def log(self) -> CustomerLog:
+        """The records, through the door."""
+        return CustomerLog(**dict[str, Any](self.frames), observed_until=self.observed_until)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What no record tells of each customer, indexed by customer_id.
+
+        Its columns are satisfaction, habit, switching_cost (latent, in (0, 1)), hazard (chance a day to leave
+        by own choice), left_at (NaT where still there at the end of the log) and left_reason (voluntary or
+        involuntary).
+        """
+        return self._future.customers.truth()
+
+    @property
+    def frames(self) -> Mapping[str, pd.DataFrame]:
+        """The tables just as the log reads them, by kind."""
+        return self._future.frames
+
+    @property
+    def observed_until(self) -> date:
+        """The last day of the log."""
+        customers = self._future.customers
+        return customers.first_day + timedelta(days=customers.days_observed - 1)
 
     @property
     def offers(self) -> Mapping[str, OfferTruth]:
@@ -106,7 +121,7 @@ class SimulatedBusiness:
         >>> treated = pd.DataFrame({"customer_id": [1, 2], "timestamp": "2024-12-31",
         ...                         "offer": ["bonus points", None], "arm": ["bonus points", "control"]})
         >>> later = business.carry_on(days=91, treatments=treated)
-        >>> str(later.log.observed_until)
+        >>> str(later.observed_until)
         '2025-03-31'
         >>> len(later.frames["contacts"]) - len(business.frames["contacts"])
         2
@@ -118,7 +133,7 @@ class SimulatedBusiness:
             more = read_treatments(future.chance_of_treatments, treatments, future.offers, future.customers)
             more.refuse_outside(future.customers.days_observed, days, future.customers.first_day)
             told = (*told, more)
-        return _business(replace(future, days=future.days + days, treatments=told))
+        return SimulatedBusiness(replace(future, days=future.days + days, treatments=told))
 
     def true_effects(self, *, horizon: int, offers: Sequence[str] | None = None) -> TrueEffects:
         """Return what each offer would change for each customer, were it made as the next day begins.
@@ -230,16 +245,7 @@ def simulate_business(
     people, *draws = np.random.default_rng(random_state).spawn(9)
     customers = draw_customers(people, params, n_customers, first_day, days_observed, days_of_acquisition)
     key = int(people.spawn(1)[0].integers(0, 2**63))
-    return _business(Future(_past(key, draws, customers, with_contracts=with_contracts), named))
-
-
-def _business(future: Future) -> SimulatedBusiness:
-    """Let the records of a business pass the door."""
-    customers, recorded = future.customers, dict[str, Any](future.frames)
-    log = CustomerLog(
-        **recorded, observed_until=customers.first_day + timedelta(days=customers.days_observed - 1)
-    )
-    return SimulatedBusiness(log, customers.truth(), future.frames, future)
+    return SimulatedBusiness(Future(_past(key, draws, customers, with_contracts=with_contracts), named))
 
 
 def _past(key: int, draws: list[np.random.Generator], customers: Customers, *, with_contracts: bool) -> Past:
