@@ -58,6 +58,19 @@ def test_a_list_has_its_columns_and_nobody_who_is_left_alone() -> None:
     assert "the words of their tickets" in actions["what_not_to_say"][0]
 
 
+def test_where_nothing_speaks_for_leaving_it_is_said_what_is_at_stake() -> None:
+    scores = pd.DataFrame({"reason_1": "bought today (lowers it)", "churn_probability": 0.2}, index=WHO)
+    for told, stake in (
+        (scores.assign(clv=1234.5), "20% likely to leave, 1,234.50 expected of them"),
+        (scores, "20% likely to leave"),
+        (scores[["reason_1"]], "worth it"),
+    ):
+        made = action_list(
+            assigned(), OFFERS, gains(10.0), gains(5.0), gains(20.0), told, valid_until=date(2024, 7, 14)
+        )
+        assert made["reason"][0] == f"{stake}: expected to gain 10.00"
+
+
 def test_who_must_not_be_contacted_stops_the_list() -> None:
     with pytest.raises(DataError, match="the first is ann; no list is written"):
         listed(never=["ann"])

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import habitue as hb
@@ -41,6 +42,36 @@ def test_effects_are_told_beside_associations_and_are_none_where_offers_do_nothi
     # The campaigns of the simulated business change nothing.
     assert all(row["lower"] < 0.0 < row["upper"] or row["p_holm"] > 0.01 for row in rows)
     assert all(row["effect"] == pytest.approx(row["mean"] - row["control_mean"]) for row in rows)
+
+
+def test_an_offer_is_compared_with_the_controls_of_its_own_campaign() -> None:
+    """Gifts went to regulars and calls to the long silent: each tells of its own."""
+    n, rng, day = 800, np.random.default_rng(5), pd.Timestamp("2024-03-01")
+    regular = np.arange(n) < n // 2
+    known = pd.DataFrame({"customer_id": range(n), "timestamp": day - pd.Timedelta(days=50), "amount": 9.0})
+    stays = rng.uniform(size=n) < np.where(regular, 0.9, 0.1)
+    later = known[stays].assign(timestamp=day + pd.Timedelta(days=9))
+    treated = rng.uniform(size=n) < np.where(regular, 0.9, 0.5)
+    contacts = pd.DataFrame(
+        {
+            "customer_id": range(n),
+            "timestamp": day,
+            "campaign": np.where(regular, "spring: gift", "spring: call"),
+            "arm": np.where(treated, np.where(regular, "gift", "call"), "control"),
+            "propensity": np.where(regular, np.where(treated, 0.9, 0.1), 0.5),
+            "randomised": True,
+        }
+    )
+    log = hb.CustomerLog(
+        transactions=pd.concat([known, later]), contacts=contacts, observed_until="2024-05-01"
+    )
+    told = movers_of(log, date(2024, 1, 31), date(2024, 5, 1), horizon=30, confidence=0.99)["effects"]
+    rows = {row[0]: dict(zip(told["columns"], row, strict=True)) for row in told["rows"]}
+    for name, own in (("gift", regular), ("call", ~regular)):
+        assert rows[name]["n_control"] == (own & ~treated).sum()
+        assert rows[name]["effect"] == pytest.approx(
+            stays[own & treated].mean() - stays[own & ~treated].mean(), abs=1e-6
+        )
 
 
 def test_themes_tell_praise_from_blame_by_the_scores_that_came_with_them(

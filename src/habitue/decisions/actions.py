@@ -123,7 +123,8 @@ def action_list(
     expected, lower, upper : DataFrame of shape (n_customers, n_offers)
         Gains with their intervals, money of margin, indexed by customer.
     scores : DataFrame
-        Indexed by customer: churn_probability, reason_1 to reason_3 where they are there.
+        Indexed by customer: churn_probability, clv, reason_1 to reason_3 where they are there. Where no
+        reason speaks for leaving, what is at stake is told in its place.
     valid_until : date
         Last day on which the list may be used; an offer that ends earlier says so.
     protected : collection of str
@@ -159,7 +160,10 @@ def action_list(
         expected_gain=gain.round(2),
         gain_lower=low.round(2),
         gain_upper=high.round(2),
-        reason=[_in_words(some, g) for some, g in zip(reasons, gain, strict=True)],
+        reason=[
+            f"{'; '.join(some) or stake}: expected to gain {g:,.2f}"
+            for some, stake, g in zip(reasons, _stakes(scores, customers), gain, strict=True)
+        ],
         say=[by_name[one].said for one in names],
         what_not_to_say=_not_to_say(names, reasons, by_name, protected),
         valid_until=[_last(by_name[one], valid_until) for one in names],
@@ -176,9 +180,15 @@ def _reasons(scores: pd.DataFrame, customers: pd.Index, protected: Collection[st
     return [reasons_to_act(row, protected=protected) for row in table]
 
 
-def _in_words(reasons: tuple[str, ...], gain: float) -> str:
-    expected = f"expected to gain {gain:,.2f}"
-    return f"{'; '.join(reasons)}: {expected}" if reasons else expected[0].upper() + expected[1:]
+def _stakes(scores: pd.DataFrame, customers: pd.Index) -> list[str]:
+    """Say what may be lost with each customer, as far as the scores tell."""
+    words = {"churn_probability": "{:.0%} likely to leave", "clv": "{:,.2f} expected of them"}
+    there = [name for name in words if name in scores]
+    if not there:
+        return ["worth it"] * len(customers)
+    table = scores.loc[:, there].reindex(customers).to_numpy(dtype=np.float64)
+    said = [words[name] for name in there]
+    return [", ".join(text.format(x) for text, x in zip(said, row, strict=True)) for row in table.tolist()]
 
 
 def _not_to_say(

@@ -13,11 +13,13 @@ import pandas as pd
 
 from habitue.errors import DataError, SchemaError, SettingsError
 from habitue.experiments import read_out
+from habitue.experiments.assignment import CONTROL
+from habitue.numerics.many_tests import holm
 from habitue.pipelines.scorecard_audit import as_table
 from habitue.records import CustomerLog, History
 from habitue.scorecard.log_drivers import drivers_of
 from habitue.scorecard.themes import count_themes, find_themes
-from habitue.snapshots import take_trials
+from habitue.snapshots import Trials, take_trials
 
 __all__ = ["movers_of"]
 
@@ -78,19 +80,29 @@ def _effects(
         return {}
     try:
         trials = take_trials(log, horizon=horizon, features=[], until=end)
-        found = read_out(
-            pd.DataFrame({"retained": 1.0 - trials.y["churned"].to_numpy(dtype=float)}),
-            trials.arm.to_numpy(dtype=str),
-            propensity=trials.propensity.to_numpy(dtype=float),
-            clusters=trials.customer_id.to_numpy(),
-            confidence=confidence,
-            sequential=False,
-        )
+        arms = sorted(set(trials.arm) - {CONTROL})
+        found = pd.concat([_effect_of(arm, trials, confidence) for arm in arms], ignore_index=True)
     except (DataError, SchemaError) as error:
         notes.append(f"effects of randomised contacts are left out: {error}")
         return {}
     columns = ["arm", "n", "n_control", "mean", "control_mean", "effect", "lower", "upper", "p_holm"]
-    return {"effects": as_table(found.effects.loc[:, columns])}
+    return {"effects": as_table(found.assign(p_holm=holm(found["p_value"])).loc[:, columns])}
+
+
+def _effect_of(arm: str, trials: Trials, confidence: float) -> pd.DataFrame:
+    """Compare an offer with the controls of its own campaigns: those of others were other customers."""
+    own = trials.campaign.isin(trials.campaign[trials.arm == arm]) & trials.arm.isin([CONTROL, arm])
+    rows = own.to_numpy(dtype=bool)
+    campaign = trials.campaign.to_numpy(dtype=object)[rows]
+    return read_out(
+        pd.DataFrame({"retained": 1.0 - trials.y["churned"].to_numpy(dtype=float)[rows]}),
+        trials.arm.to_numpy(dtype=str)[rows],
+        propensity=trials.propensity.to_numpy(dtype=float)[rows],
+        strata=campaign if len(set(campaign.tolist())) > 1 else None,
+        clusters=trials.customer_id.to_numpy()[rows],
+        confidence=confidence,
+        sequential=False,
+    ).effects
 
 
 def _themes(history: History, start: date, confidence: float, notes: list[str]) -> dict[str, Any]:

@@ -150,6 +150,9 @@ def take_trials(
     outcomes are not all known at `until`; so is a customer who became one only after the cutoff, or was
     first contacted after the window. "holdout" is another word for control.
 
+    Campaigns may have been drawn among different customers: compare an arm with the controls of the campaigns
+    that drew it, not with all there are.
+
     The propensity is the chance of the arm on record. Where the log knows one treated arm that made several
     offers, it is multiplied by the share of the offer within that arm and campaign. Where it is missing,
     the share of the arm in the campaign takes its place.
