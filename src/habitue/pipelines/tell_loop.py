@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,8 +101,8 @@ def newest_decision(place: Path) -> Path | None:
     Returns
     -------
     Path or None
-        None where there is none. The newest is that of the latest day of contacts, then of the latest cutoff,
-        then of the last name, in which numbers count as such: "week 10" comes after "week 9".
+        None where there is none. The newest is that of the latest day of contacts, then of the latest cutoff;
+        of several, the one that was decided last.
     """
     if place.is_file():
         return place
@@ -114,15 +113,13 @@ def newest_decision(place: Path) -> Path | None:
     return max(dated)[1] if dated else None
 
 
-def _age_of(path: Path) -> tuple[str, str, list[str | int]]:
-    """Return the day of the contacts, the cutoff and the name of a round; empty where the file tells none."""
+def _age_of(path: Path) -> tuple[str, str, int]:
+    """Return the day of the contacts, the cutoff, and when it was written; empty if the file tells none."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        day, cutoff, name = str(told["round"]["day"]), str(told["cutoff"]), str(told["round"]["name"])
+        return str(told["round"]["day"]), str(told["cutoff"]), path.stat().st_mtime_ns
     except (OSError, ValueError, KeyError, TypeError):
-        return "", "", []
-    # Texts and numbers take turns, so that two names are compared part by part.
-    return day, cutoff, [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+        return "", "", 0
 
 
 def _rounds(place: Path) -> list[dict[str, Any]]:
