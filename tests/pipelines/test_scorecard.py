@@ -206,7 +206,7 @@ def test_the_audit_is_small_whatever_the_base_and_tells_of_no_few(business: Simu
     found = base.groupby("period").spend.sum()
     assert found.to_numpy() == pytest.approx(by_month.to_numpy(), rel=1e-6)
     some = audit_of(business.log, date(2023, 12, 31), date(2024, 12, 30), confidence=0.95, min_count=33)
-    assert "5 cohorts of fewer than 33 customers not told of on their own" in some["notes"]
+    assert "5 cohorts have fewer than 33 customers: not shown by themselves" in some["notes"]
     pooled = pd.DataFrame(some["whole_base"]["rows"], columns=some["whole_base"]["columns"])
     assert pooled.cohort.isna().any()
     assert pooled.groupby("period").spend.sum().to_numpy() == pytest.approx(by_month.to_numpy(), rel=1e-6)

@@ -168,8 +168,8 @@ def _cohorts(
     sizes = dict(zip(cells["cohort"], cells["n_customers"], strict=True))
     small = [cohort for cohort, n in sizes.items() if n < min_count]
     if small:
-        few = one_or_many(len(small), "cohort")
-        notes.append(f"{few} of fewer than {min_count} customers not told of on their own")
+        few = one_or_many(len(small), "cohort has", plural="cohorts have")
+        notes.append(f"{few} fewer than {min_count} customers: not shown by themselves")
     base = {"cohort_period": period, "whole_base": as_table(_pooled(cells, small))}
     told = cells.loc[~cells["cohort"].isin(small)]
     if told.empty:
