@@ -15,6 +15,7 @@ from scipy.stats import norm, t
 
 from habitue.numerics.arrays import FloatArray, floats
 from habitue.numerics.shares import wilson_interval
+from habitue.numerics.skewed_means import unskewed
 
 __all__ = ["Ratio", "clustered_ratio", "clustered_share", "effective_size"]
 
@@ -80,7 +81,7 @@ def clustered_ratio(
         return Ratio(value, math.nan, math.nan)
     skew = float(np.mean(moved**3)) / float(np.mean(moved**2)) ** 1.5
     reach = float(t.ppf(0.5 + confidence / 2.0, n - 1)) / math.sqrt(n)
-    lower, upper = (value - spread * _unskewed(end, skew, n) for end in (reach, -reach))
+    lower, upper = (value - spread * float(unskewed(end, skew, n)) for end in (reach, -reach))
     return Ratio(value, lower, upper)
 
 
@@ -167,10 +168,3 @@ def _quotient(above: FloatArray, below: FloatArray) -> float:
     """Return the ratio of sums; exact sums do not depend on the order of customers."""
     total = math.fsum(below)
     return math.fsum(above) / total if total > 0.0 else math.nan
-
-
-def _unskewed(end: float, skew: float, n: int) -> float:
-    """Return where Hall's transformation of a studentised mean takes the value `end`."""
-    if abs(skew) < 1e-8:
-        return end
-    return 3.0 / skew * (float(np.cbrt(1.0 + skew * (end - skew / (6.0 * n)))) - 1.0)

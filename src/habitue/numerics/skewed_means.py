@@ -12,7 +12,7 @@ from scipy.stats import t
 
 from habitue.numerics.arrays import FloatArray, floats
 
-__all__ = ["mean_interval", "ratio_interval"]
+__all__ = ["mean_interval", "ratio_interval", "unskewed"]
 
 
 def mean_interval(
@@ -108,10 +108,21 @@ def ratio_interval(
         spread = np.where(told, np.sqrt(np.where(told, second, 1.0) * size / (size - 1.0)), np.nan)
         skew = np.where(told, third / np.where(told, second, 1.0) ** 1.5, 0.0)
         reach = t.ppf(0.5 + confidence / 2.0, np.maximum(size - 1.0, 1.0)) / np.sqrt(size)
-        return ratio - spread * _unskewed(reach, skew, size), ratio - spread * _unskewed(-reach, skew, size)
+        return ratio - spread * unskewed(reach, skew, size), ratio - spread * unskewed(-reach, skew, size)
 
 
-def _unskewed(end: FloatArray, skew: FloatArray, n: FloatArray) -> FloatArray:
-    """Return where Hall's transformation of a studentised mean takes the value `end`."""
+def unskewed(end: npt.ArrayLike, skew: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
+    """Return where Hall's transformation of a studentised mean takes a value.
+
+    Parameters
+    ----------
+    end : array_like
+        The value.
+    skew : array_like
+        Skewness of what was averaged.
+    n : array_like
+        Of how many.
+    """
+    end, skew, n = floats(end, skew, n)
     bent = np.where(np.abs(skew) < 1e-8, 1.0, skew)
     return np.where(bent == skew, 3.0 / bent * (np.cbrt(1.0 + bent * (end - bent / (6.0 * n))) - 1.0), end)

@@ -18,7 +18,7 @@ from habitue.errors import SettingsError
 from habitue.records import History
 from habitue.records.history import main_kind
 
-__all__ = ["PERIODS", "PRODUCTS", "Period", "cohort_periods", "customer_values", "two_periods"]
+__all__ = ["PERIODS", "PRODUCTS", "Period", "cohort_periods", "customer_values", "price_a_day", "two_periods"]
 
 Period: TypeAlias = Literal["week", "month", "quarter", "year"]
 
@@ -199,13 +199,19 @@ def _held_within(place: int, there: dict[str, str]) -> str:
     days = _DAYS.format(n=f"_{place}")
     return (
         f"COUNT(CASE WHEN {days} > 0 THEN 1 END) AS n_orders_{place}, "
-        f"SUM({days} * {_price_a_day(there)}) AS spend_{place}, "
+        f"SUM({days} * {price_a_day(there)}) AS spend_{place}, "
         f"COUNT(CASE WHEN {days} > 0 THEN 1 END) AS n_records_{place}"
     )
 
 
-def _price_a_day(there: dict[str, str]) -> str:
-    """Return SQL for what a contract costs a day; it is billed every 30 days where it does not say."""
+def price_a_day(there: dict[str, str]) -> str:
+    """Return SQL for what a contract costs a day; it is billed every 30 days where it does not say.
+
+    Parameters
+    ----------
+    there : dict of str to str
+        Columns of the contracts on record.
+    """
     length = "COALESCE(NULLIF(billing_period_days, 0), 30)" if "billing_period_days" in there else "30"
     return _PRICE_A_DAY.format(length=f"CAST({length} AS DOUBLE)")
 
@@ -282,7 +288,7 @@ def _held_by_cohort(history: History, period: Period, products: str) -> tuple[st
         records=records,
         periods=" UNION ALL ".join(rows),
         period=period,
-        price=_price_a_day(history.columns("contracts")),
+        price=price_a_day(history.columns("contracts")),
         products=products,
     )
     return sql, values

@@ -12,12 +12,12 @@ from habitue.pipelines.contact_rules import asked_of
 from habitue.pipelines.deciding.inputs import Scores, as_in
 from habitue.pipelines.offers import DecideSettings
 from habitue.records import CustomerLog
+from habitue.scorecard.audit_records import price_a_day
 
 __all__ = ["worth_of_contracts"]
 
-# A term without a length is 30 days, as on the scorecard.
 _PRICES = """
-SELECT customer_id, SUM(CAST(price AS DOUBLE) / {length}) AS per_day
+SELECT customer_id, SUM({price}) AS per_day
 FROM ({contracts}) AS contracts
 WHERE day <= $cutoff AND (ended_at IS NULL OR CAST(ended_at AS DATE) > $cutoff)
 GROUP BY customer_id
@@ -48,9 +48,8 @@ def worth_of_contracts(
     if "clv" in scores.frame or "contracts" not in log.kinds:
         return scores, settings
     history = log.until(scores.cutoff)
-    there = history.columns("contracts")
-    length = "COALESCE(NULLIF(billing_period_days, 0), 30)" if "billing_period_days" in there else "30"
-    sql = _PRICES.format(length=length, contracts=history.relation("contracts"))
+    price_sql = price_a_day(history.columns("contracts"))
+    sql = _PRICES.format(price=price_sql, contracts=history.relation("contracts"))
     per_day = asked_of(history, sql).set_index("customer_id")["per_day"]
     frame = as_in(log, scores)
     price = per_day.reindex(frame.index).to_numpy(dtype=np.float64, na_value=0.0)

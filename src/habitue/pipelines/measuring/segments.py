@@ -134,8 +134,8 @@ def attribute_of(
     SettingsError
         Where customers have no such attribute.
     """
-    known = min(day, log.observed_until)
-    there = log.until(known).columns("customers") if "customers" in log.kinds else {}
+    history = log.until(min(day, log.observed_until))
+    there = history.columns("customers") if "customers" in log.kinds else {}
     if name not in there:
         own = ", ".join(one for one in there if one != "customer_id")
         told = f"the list has {', '.join(map(str, listed))}; " if listed else ""
@@ -144,7 +144,6 @@ def attribute_of(
             f"There is no column {name!r}: {told}. Name one of these, or add it to the list or to "
             "[records.customers] of the settings."
         )
-    history = log.until(known)
     sql = (
         f"SELECT CAST(customer_id AS VARCHAR) AS id, {quoted(name)} AS said "
         f"FROM ({history.relation('customers')}) AS customers"
